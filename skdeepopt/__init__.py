@@ -1,0 +1,33 @@
+"""Make a neural network accurate, quick to train, small and fast, with scikit-learn's own verbs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_ROOMS = {
+    "CNNClassifier": "skdeepopt.estimators",
+    "CNNRegressor": "skdeepopt.estimators",
+    "ImageAugmenter": "skdeepopt.preprocessing",
+    "ImageScaler": "skdeepopt.preprocessing",
+    "NeuralClassifier": "skdeepopt.estimators",
+    "NeuralRegressor": "skdeepopt.estimators",
+    "load": "skdeepopt.storage",
+    "measure": "skdeepopt.measurement",
+    "save": "skdeepopt.storage",
+}
+
+__all__ = [*sorted(_ROOMS), "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on its first use, so that importing the package stays cheap."""
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_ROOMS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOMS})

@@ -1,0 +1,202 @@
+"""``compare``: the techniques of the study against the baseline, on data of the user's choice."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skdeepopt._validation import did_you_mean
+from skdeepopt.cli._command import Command
+from skdeepopt.cli._interrupt import InterruptWatch
+
+if TYPE_CHECKING:
+    from skdeepopt.study import CellStore, StudySetting, Technique
+
+__all__ = ["COMPARE"]
+
+DESCRIPTION = """\
+Train the baseline and each technique with several seeds, measure them on data that chose nothing,
+and print a table of accuracy, training time, file size and latency, each with its change against
+the baseline. The folder of --out gets results.json, results.csv, chart.png and every model.
+Ctrl-C writes what is done so far; the same command goes on from there.
+"""
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        default="digits",
+        metavar="digits|mnist|cifar10|PATH",
+        help="data by name, or a folder of images or an .npz file (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seeds",
+        type=_positive,
+        default=3,
+        metavar="N",
+        help="trainings per technique, with seeds 0 to N - 1 (default: %(default)s)",
+    )
+    parser.add_argument("--quick", action="store_true", help="small budgets, for a first look")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("skdeepopt-compare"),
+        metavar="DIR",
+        help="folder of the results, continued where it holds some (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="TECHNIQUE",
+        help="this technique and the baseline alone; may be given several times",
+    )
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"a whole number of at least 1, not {text!r}")
+    return value
+
+
+def _run(options: argparse.Namespace) -> int:
+    # Here rather than above: the help, and an unknown word, answer without waiting for torch.
+    from skdeepopt.datasets import load_dataset
+
+    dataset = load_dataset(options.data)
+
+    from skdeepopt.measurement import describe_machine
+    from skdeepopt.study import CellStore, setting_for
+
+    techniques = _chosen(options.only)
+    setting = setting_for(dataset, quick=options.quick)
+    cpu = str(describe_machine()["cpu"])
+    store = CellStore(options.out, setting, machine=cpu, n_seeds=options.seeds)
+    print(_opening(dataset, techniques, store), flush=True)
+    try:
+        _compute(techniques, setting, dataset, store)
+    except KeyboardInterrupt:
+        _report(setting, dataset, store, is_complete=False)
+        print(f"stopped; the same command goes on from {store.folder}", flush=True)
+        return 130
+    except Exception:
+        _report(setting, dataset, store, is_complete=False)
+        raise
+    _report(setting, dataset, store, is_complete=True)
+    return 0
+
+
+def _chosen(only: Sequence[str] | None) -> list[Technique]:
+    from skdeepopt.report import BASELINE
+    from skdeepopt.study import TECHNIQUES
+
+    for name in only or ():
+        if name not in TECHNIQUES:
+            known = ", ".join(map(repr, TECHNIQUES))
+            slip = did_you_mean(name, TECHNIQUES)
+            raise ValueError(f"--only is one of {known}, not {name!r}.{slip}")
+    names = TECHNIQUES if only is None else [n for n in TECHNIQUES if n in (BASELINE, *only)]
+    return [TECHNIQUES[name] for name in names]
+
+
+def _opening(dataset: Any, techniques: Sequence[Technique], store: CellStore) -> str:
+    done = len(store.cells([technique.name for technique in techniques]))
+    shape = "x".join(str(length) for length in dataset.X_train.shape[1:])
+    lines = [
+        f"{dataset.name}: {len(dataset.X_train)} training and {len(dataset.X_test)} test images "
+        f"of {shape}, {len(dataset.class_names)} classes; "
+        f"{len(techniques)} techniques with {store.n_seeds} seeds each"
+    ]
+    if done:
+        total = len(techniques) * store.n_seeds
+        lines.append(f"{store.folder} holds {done} of {total} trainings; going on from there")
+    return "\n".join(lines)
+
+
+def _compute(
+    techniques: Sequence[Technique], setting: StudySetting, dataset: Any, store: CellStore
+) -> None:
+    from skdeepopt.cli._progress import progress_for
+    from skdeepopt.study import missing_tasks, run_task, seconds_left
+
+    todo = list(missing_tasks(store, techniques))
+    before = store.cells([technique.name for technique in techniques])
+    done = [(cell.technique, cell.figures["fit_seconds"].value) for cell in before]
+    total = len(before) + len(todo)
+    with InterruptWatch() as watch, progress_for(total, len(before)) as progress:
+        for index, task in enumerate(todo):
+            left = [later.technique.name for later in todo[index:]]
+            progress.begins(task.technique.name, task.seed, seconds_left(done, left))
+            start = time.perf_counter()
+            cell = run_task(task, setting, dataset, store, before_saving=watch.check)
+            done.append((cell.technique, time.perf_counter() - start))
+            progress.ends(cell, seconds_left(done, left[1:]))
+
+
+def _report(setting: StudySetting, dataset: Any, store: CellStore, *, is_complete: bool) -> None:
+    from skdeepopt.report import build_rows, results_document, write_chart, write_csv, write_json
+    from skdeepopt.study import TECHNIQUES
+
+    cells = store.cells(TECHNIQUES)
+    rows = build_rows(cells, list(TECHNIQUES))
+    about = _about(setting, dataset, store, is_complete=is_complete)
+    write_json(store.folder / "results.json", results_document(rows, cells, about=about))
+    write_csv(store.folder / "results.csv", rows)
+    if not rows:
+        print("no training is finished yet", flush=True)
+        return
+    title = f"{setting.data}: mean and deviation over {store.n_seeds} seeds"
+    write_chart(store.folder / "chart.png", rows, title=title)
+    _print_table(rows)
+    print(f"results.json, results.csv, chart.png and the models are in {store.folder}", flush=True)
+
+
+def _about(
+    setting: StudySetting, dataset: Any, store: CellStore, *, is_complete: bool
+) -> Mapping[str, Any]:
+    from datetime import UTC, datetime
+
+    from skdeepopt import __version__
+    from skdeepopt.measurement import describe_machine, package_versions
+    from skdeepopt.study import TECHNIQUES
+
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "is_complete": is_complete,
+        "setting": {**setting.to_plain(), "seeds": list(range(store.n_seeds))},
+        "n_train": len(dataset.X_train),
+        "n_test": len(dataset.X_test),
+        "summaries": {name: technique.summary for name, technique in TECHNIQUES.items()},
+        "split": dataset.split,
+        "machine": describe_machine(),
+        "versions": {"skdeepopt": __version__, **package_versions()},
+    }
+
+
+def _print_table(rows: Sequence[Any]) -> None:
+    from skdeepopt.cli._progress import is_ascii_only
+    from skdeepopt.report import rich_table, table_caption, text_table, to_ascii
+
+    ascii_only = is_ascii_only(sys.stdout)
+    caption = table_caption(rows)
+    print()
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        console = Console()
+        console.print(rich_table(rows, width=console.width, ascii_only=ascii_only))
+    else:
+        print(text_table(rows, ascii_only=ascii_only))
+    print(f"\n{to_ascii(caption) if ascii_only else caption}\n", flush=True)
+
+
+COMPARE = Command(
+    "compare", "hold the techniques against the baseline", DESCRIPTION, _add_arguments, _run
+)

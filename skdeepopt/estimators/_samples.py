@@ -1,0 +1,131 @@
+"""From what a user passes to tensors that a net trains on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+
+from skdeepopt.data._canonical import canonical_order
+from skdeepopt.training._batches import TensorData
+
+__all__ = ["as_tensor", "auto_batch_size", "channel_statistics", "held_out", "training_data"]
+
+_MOST_REPEATS = 8
+"""Mean integer sample weight up to which rows are repeated rather than losses weighted."""
+
+_STATISTICS_CHUNK = 512
+"""Images at a time, so that their float copies stay in the processor's cache."""
+
+
+class _Writable:
+    """Claims that memory may be written, so that torch shares it without a warning.
+
+    Nothing here ever writes to the user's arrays.
+    """
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+        interface = dict(array.__array_interface__)
+        interface["data"] = (interface["data"][0], False)
+        self.__array_interface__ = interface
+
+
+def as_tensor(array: np.ndarray) -> torch.Tensor:
+    """Tensor that shares the memory of `array` where it is contiguous, read-only or not."""
+    array = np.ascontiguousarray(array)
+    return torch.from_numpy(array if array.flags.writeable else np.asarray(_Writable(array)))
+
+
+def training_data(
+    inputs: torch.Tensor,
+    rows: np.ndarray,
+    targets: np.ndarray,
+    sample_weight: np.ndarray | None,
+) -> TensorData:
+    """Samples in an order of their own, repeated or weighted as `sample_weight` says.
+
+    Parameters
+    ----------
+    inputs : Tensor of shape (n_samples, ...)
+    rows : ndarray of shape (n_samples, n_features)
+        The same numbers as `inputs`.
+    targets : ndarray of shape (n_samples,) or (n_samples, n_targets)
+    sample_weight : ndarray of shape (n_samples,) or None
+        Zero leaves a sample out. Integers repeat it, up to a mean of 8; other weights multiply
+        its loss, relative to their mean.
+    """
+    order = canonical_order(rows, targets)
+    weights = None
+    if sample_weight is not None:
+        order = order[sample_weight[order] > 0]
+        kept = sample_weight[order]
+        if (kept == np.floor(kept)).all() and kept.mean() <= _MOST_REPEATS:
+            order = np.repeat(order, kept.astype(np.int64))
+        else:
+            weights = torch.from_numpy((sample_weight / kept.mean()).astype(np.float32))
+    return TensorData(inputs, torch.from_numpy(targets), weights, torch.from_numpy(order))
+
+
+def held_out(
+    data: TensorData, fraction: float, seed: int, *, stratify: bool
+) -> tuple[TensorData, TensorData]:
+    """Split off a share of the samples, in the proportion of their labels where that works."""
+    labels = data.targets[data.index].numpy() if stratify else None
+    n_held_out = max(1, round(fraction * len(data)))
+    if labels is not None:
+        counts = np.unique(labels, return_counts=True)[1]
+        if counts.min() < 2 or min(n_held_out, len(data) - n_held_out) < len(counts):
+            labels = None
+    parts = train_test_split(
+        data.index.numpy(), test_size=n_held_out, random_state=seed, stratify=labels
+    )
+    train, validation = (
+        TensorData(data.inputs, data.targets, data.weights, torch.from_numpy(part))
+        for part in parts
+    )
+    return train, validation
+
+
+def auto_batch_size(n_samples: int) -> int:
+    """Power of two that gives about fifty steps an epoch, from 16 to 128.
+
+    Examples
+    --------
+    >>> auto_batch_size(60_000), auto_batch_size(1_800), auto_batch_size(100)
+    (128, 32, 16)
+    """
+    return int(np.clip(2 ** round(np.log2(max(n_samples, 1) / 50)), 16, 128))
+
+
+def channel_statistics(data: TensorData) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation of each channel over the samples; a constant channel has deviation 1.
+
+    Sums are taken around the first chunk's mean, so that a large offset costs no digits.
+    """
+    centre = _chunk(data, 0).mean((0, 2, 3))
+    total = torch.zeros(len(centre), dtype=torch.float64)
+    squares = torch.zeros(len(centre), dtype=torch.float64)
+    for start in range(0, len(data), _STATISTICS_CHUNK):
+        centred = _chunk(data, start) - centre.reshape(1, -1, 1, 1)
+        total += centred.sum((0, 2, 3))
+        squares += centred.square_().sum((0, 2, 3))
+    count = len(data) * data.inputs[0, 0].numel()
+    offset = total / count
+    deviation = (squares / count - offset.square()).clamp_min_(0).sqrt().float()
+    return centre + offset.float(), torch.where(deviation > 0, deviation, 1.0)
+
+
+def _chunk(data: TensorData, start: int) -> torch.Tensor:
+    return data.inputs[data.index[start : start + _STATISTICS_CHUNK]].float()
+
+
+def as_history(history: Any) -> list[dict[str, Any]]:
+    """Rows of a skorch history as plain dictionaries, without its batches."""
+    names = {"dur": "seconds"}
+    return [
+        {names.get(key, key): value for key, value in row.items() if key != "batches"}
+        for row in history.to_list()
+    ]

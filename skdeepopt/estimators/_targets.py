@@ -1,0 +1,213 @@
+"""Reading labels and numbers to predict, and turning outputs back into them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils import Tags
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from torch import nn
+
+from skdeepopt._validation import check_ratio
+from skdeepopt.estimators._base import DeepEstimator
+from skdeepopt.training._batches import TensorData
+from skdeepopt.training._criteria import ClassificationLoss, RegressionLoss
+
+__all__ = ["DeepClassifier", "DeepRegressor"]
+
+
+class DeepClassifier(ClassifierMixin, DeepEstimator):
+    """Labels of any type in, labels and probabilities out."""
+
+    class_weight: Any
+    label_smoothing: Any
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Most likely label of each sample.
+
+        Parameters
+        ----------
+        X : array-like
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+        """
+        codes = self._outputs(X).argmax(1).numpy()
+        return self.classes_[codes]
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probability of each class.
+
+        Parameters
+        ----------
+        X : array-like
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``; each row sums to one.
+        """
+        return torch.softmax(self._outputs(X).double(), 1).numpy()
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Logits of the network.
+
+        Parameters
+        ----------
+        X : array-like
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
+            For two classes, the second's logit less the first's.
+        """
+        logits = self._outputs(X).double().numpy()
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = True
+        return tags
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_ratio(self, "label_smoothing")
+
+    def _target_checks(self) -> dict[str, Any]:
+        return {}
+
+    def _read_targets(self, y: Any, *, reset: bool) -> np.ndarray:
+        y, classes = y if isinstance(y, tuple) else (y, None)
+        self._check_classes(y if classes is None else np.asarray(classes))
+        if reset:
+            self.classes_ = np.unique(y if classes is None else np.asarray(classes))
+        codes = np.searchsorted(self.classes_, y)
+        known = self.classes_[np.minimum(codes, len(self.classes_) - 1)] == y
+        if not np.all(known):
+            raise ValueError(
+                f"{type(self).__name__} was fitted on the classes {_some(self.classes_)}, but y "
+                f"also has {_some(np.unique(np.asarray(y)[~known]))}. Did you mean "
+                f"partial_fit(X, y, classes=...) on the first chunk, or a new fit?"
+            )
+        return codes.astype(np.int64)
+
+    def _check_classes(self, y: np.ndarray) -> None:
+        name = type(self).__name__
+        try:
+            check_classification_targets(y)
+        except ValueError as error:
+            raise ValueError(
+                f"{name} takes class labels in y. {error} Did you mean "
+                f"{name.replace('Classifier', 'Regressor')}?"
+            ) from error
+        classes = np.unique(y)
+        if len(classes) < 2 and not hasattr(self, "net_"):
+            raise ValueError(
+                f"{name} needs at least 2 classes in y, not one class, {_some(classes)}."
+            )
+
+    def _n_outputs(self) -> int:
+        return len(self.classes_)
+
+    def _finish_targets(self, data: TensorData, *, reset: bool) -> TensorData:
+        if self.class_weight is None:
+            return data
+        labels = self.classes_[data.targets[data.index].numpy()]
+        factors = compute_class_weight(self.class_weight, classes=self.classes_, y=labels)
+        weights = torch.from_numpy(factors)[data.targets]
+        if data.weights is not None:
+            weights = weights * data.weights
+        weights = (weights / weights[data.index].mean()).float()
+        return replace(data, weights=weights)
+
+    def _criterion(self) -> nn.Module:
+        return ClassificationLoss(float(self.label_smoothing))
+
+    def _fitted_state(self) -> dict[str, Any]:
+        return {**super()._fitted_state(), "classes": self.classes_}
+
+    def _restore_state(self, state: Mapping[str, Any]) -> None:
+        self.classes_ = state["classes"]
+        super()._restore_state(state)
+
+
+class DeepRegressor(RegressorMixin, DeepEstimator):
+    """One number or several to a sample; the network learns them standardized."""
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predicted targets.
+
+        Parameters
+        ----------
+        X : array-like
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        targets : ndarray of shape (n_samples,), or (n_samples, n_targets) as in ``fit``
+        """
+        outputs = self._outputs(X).double().numpy() * self._target_scale + self._target_mean
+        return outputs[:, 0] if self._is_flat_target else outputs
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = True
+        return tags
+
+    def _target_checks(self) -> dict[str, Any]:
+        return {"y_numeric": True, "multi_output": True}
+
+    def _read_targets(self, y: Any, *, reset: bool) -> np.ndarray:
+        y = y[0] if isinstance(y, tuple) else y
+        columns = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        if reset:
+            self._is_flat_target = np.ndim(y) == 1
+        elif columns.shape[1] != self._n_outputs():
+            raise ValueError(
+                f"{type(self).__name__} was fitted on {self._n_outputs()} target columns, but y "
+                f"has {columns.shape[1]}."
+            )
+        return columns
+
+    def _finish_targets(self, data: TensorData, *, reset: bool) -> TensorData:
+        if reset:
+            taken = data.targets[data.index].numpy()
+            scale = taken.std(0)
+            self._target_mean, self._target_scale = taken.mean(0), np.where(scale > 0, scale, 1.0)
+        standardized = (data.targets.numpy() - self._target_mean) / self._target_scale
+        return replace(data, targets=torch.from_numpy(standardized).float())
+
+    def _n_outputs(self) -> int:
+        return len(self._target_mean)
+
+    def _criterion(self) -> nn.Module:
+        return RegressionLoss()
+
+    def _fitted_state(self) -> dict[str, Any]:
+        return {
+            **super()._fitted_state(),
+            "target_mean": self._target_mean,
+            "target_scale": self._target_scale,
+            "is_flat_target": self._is_flat_target,
+        }
+
+    def _restore_state(self, state: Mapping[str, Any]) -> None:
+        self._target_mean, self._target_scale = state["target_mean"], state["target_scale"]
+        self._is_flat_target = state["is_flat_target"]
+        super()._restore_state(state)
+
+
+def _some(values: np.ndarray) -> str:
+    shown = ", ".join(repr(value) for value in values[:5].tolist())
+    return f"[{shown}, ...]" if len(values) > 5 else f"[{shown}]"

@@ -1,0 +1,20 @@
+"""The built-in networks. All of them emit logits."""
+
+from skdeepopt.nets._blocks import Standardize
+from skdeepopt.nets._compact import CompactCNN
+from skdeepopt.nets._lenet import LeNet5, LeNet300
+from skdeepopt.nets._mlp import MLP
+from skdeepopt.nets._registry import ARCHITECTURES, build_network
+from skdeepopt.nets._residual import ResidualBlock, ResidualCNN
+
+__all__ = [
+    "ARCHITECTURES",
+    "MLP",
+    "CompactCNN",
+    "LeNet5",
+    "LeNet300",
+    "ResidualBlock",
+    "ResidualCNN",
+    "Standardize",
+    "build_network",
+]

@@ -1,0 +1,69 @@
+"""The layers that the networks here have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+__all__ = ["Standardize", "conv_norm", "halvings"]
+
+
+class Standardize(nn.Module):
+    """Pixels shifted and scaled, channel by channel, by numbers learned from the data.
+
+    Parameters
+    ----------
+    mean, scale : Tensor of shape (channels,)
+        ``(inputs - mean) / scale`` comes out.
+
+    Examples
+    --------
+    >>> layer = Standardize(torch.tensor([2.0]), torch.tensor([4.0]))
+    >>> layer(torch.full((1, 1, 1, 2), 10.0)).tolist()
+    [[[[2.0, 2.0]]]]
+    """
+
+    def __init__(self, mean: torch.Tensor, scale: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean.reshape(1, -1, 1, 1))
+        self.register_buffer("scale", scale.reshape(1, -1, 1, 1))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return (inputs - self.mean) / self.scale
+
+
+def conv_norm(
+    inputs: int, outputs: int, kernel: int, stride: int | tuple[int, int] = 1
+) -> list[nn.Module]:
+    """Convolution without bias and the batch norm that brings one."""
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    return [conv, nn.BatchNorm2d(outputs)]
+
+
+def halvings(side: int, stages: int, *, smallest: int = 3) -> list[int]:
+    """Stride of each stage, so that a `side` is halved late, and never below `smallest` pixels.
+
+    Examples
+    --------
+    >>> halvings(28, 3), halvings(8, 3), halvings(1, 3)
+    ([2, 2, 2], [1, 1, 2], [1, 1, 1])
+    """
+    count = 0
+    while count < stages and side >= 2 * smallest:
+        side = -(-side // 2)
+        count += 1
+    return [1] * (stages - count) + [2] * count
+
+
+def check_widths(widths: Sequence[int], count: int | None, owner: str) -> tuple[int, ...]:
+    """`widths` as a tuple of `count` positive integers (any count when None)."""
+    described = f"{owner}.widths is {'one or more' if count is None else count} positive integers"
+    try:
+        values = tuple(int(width) for width in widths)
+    except TypeError as error:
+        raise TypeError(f"{described}, not {widths!r}.") from error
+    if not values or min(values) < 1 or (count is not None and len(values) != count):
+        raise ValueError(f"{described}, not {tuple(widths)!r}.")
+    return values

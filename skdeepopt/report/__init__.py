@@ -1,0 +1,31 @@
+"""Results as tables, charts and files; the only room that knows matplotlib."""
+
+from skdeepopt.report._cells import Cell
+from skdeepopt.report._chart import write_chart
+from skdeepopt.report._results import results_document, write_csv, write_json
+from skdeepopt.report._table import (
+    BASELINE,
+    COLUMNS,
+    Row,
+    build_rows,
+    rich_table,
+    table_caption,
+    text_table,
+    to_ascii,
+)
+
+__all__ = [
+    "BASELINE",
+    "COLUMNS",
+    "Cell",
+    "Row",
+    "build_rows",
+    "results_document",
+    "rich_table",
+    "table_caption",
+    "text_table",
+    "to_ascii",
+    "write_chart",
+    "write_csv",
+    "write_json",
+]

@@ -1,0 +1,138 @@
+"""The run of a study, cell by cell, from wherever an earlier run stopped."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skdeepopt.measurement._machine import package_versions
+from skdeepopt.measurement._measure import measure
+from skdeepopt.measurement._record import Measurement
+from skdeepopt.report._cells import Cell
+from skdeepopt.storage import save
+from skdeepopt.study._setting import StudySetting
+from skdeepopt.study._store import CellStore
+from skdeepopt.study._techniques import Technique
+from skdeepopt.study._threads import torch_threads
+
+__all__ = ["Task", "missing_tasks", "run_task", "seconds_left"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A cell that is still to be computed."""
+
+    technique: Technique
+    seed: int
+
+
+def missing_tasks(store: CellStore, techniques: Sequence[Technique]) -> Iterator[Task]:
+    """Cells that the folder lacks, seed by seed, so that a stopped run has whole comparisons."""
+    for seed in range(store.n_seeds):
+        for technique in techniques:
+            if store.find(technique.name, seed) is None:
+                yield Task(technique, seed)
+
+
+def run_task(
+    task: Task,
+    setting: StudySetting,
+    dataset: Any,
+    store: CellStore,
+    *,
+    before_saving: Callable[[], None] = lambda: None,
+) -> Cell:
+    """Train, save and measure the model of a cell, and add the cell to the folder.
+
+    Parameters
+    ----------
+    task : Task
+    setting : StudySetting
+    dataset : ImageDataset
+        Its test part is looked at once, after the training.
+    store : CellStore
+    before_saving : callable, default does nothing
+        Called after the training; what it raises keeps the cell out of the folder.
+
+    Returns
+    -------
+    cell : Cell
+    """
+    estimator = task.technique.build(setting, task.seed)
+    with torch_threads(setting.n_threads):
+        start = time.perf_counter()
+        estimator.fit(dataset.X_train, dataset.y_train)
+        seconds = time.perf_counter() - start
+    before_saving()
+    # More threads than one only add waiting at batch 1, and far more of it on a busy machine.
+    with torch_threads(1):
+        cell = _measured(task, estimator, seconds, dataset, store)
+    store.add(cell)
+    return cell
+
+
+def seconds_left(done: Sequence[tuple[str, float]], todo: Sequence[str]) -> float | None:
+    """Seconds that the remaining cells may take.
+
+    Parameters
+    ----------
+    done : sequence of (technique, seconds)
+        Cells finished in this run or before.
+    todo : sequence of str
+        Techniques of the remaining cells; one not seen yet counts as the mean of the others.
+
+    Returns
+    -------
+    seconds : float or None
+        None before the first cell is done.
+
+    Examples
+    --------
+    >>> seconds_left([("baseline", 2.0), ("grid search", 10.0)], ["baseline", "random search"])
+    8.0
+    """
+    if not done:
+        return None
+    by_technique: dict[str, list[float]] = {}
+    for name, seconds in done:
+        by_technique.setdefault(name, []).append(seconds)
+    means = {name: sum(values) / len(values) for name, values in by_technique.items()}
+    unseen = sum(means.values()) / len(means)
+    return sum(means.get(name, unseen) for name in todo)
+
+
+def _measured(task: Task, estimator: Any, seconds: float, dataset: Any, store: CellStore) -> Cell:
+    # A search is a way to find a model; the model is what gets saved and measured.
+    model = getattr(estimator, "best_estimator_", estimator)
+    path = store.model_path(task.technique.name, task.seed)
+    save(model, path)
+    record = measure(model, dataset.X_test, dataset.y_test, save=_copy_of(path))
+    figures = {"accuracy": record.accuracy, "fit_seconds": _one_run(seconds)}
+    if hasattr(estimator, "refit_time_"):
+        figures["refit_seconds"] = _one_run(float(estimator.refit_time_))
+    rest = {name: figure for name, figure in record.measurements() if name != "training_seconds"}
+    return Cell(
+        task.technique.name,
+        task.seed,
+        {**figures, **rest},
+        path.relative_to(store.folder).as_posix(),
+        dict(getattr(estimator, "best_params_", {})),
+        {"machine": record.machine, "versions": package_versions(), "date": _now()},
+    )
+
+
+def _copy_of(path: Path) -> Callable[[Any, Path], object]:
+    """A ``save`` for `measure`, so that the bytes that count are those of the file kept."""
+    return lambda _, target: target.write_bytes(path.read_bytes())
+
+
+def _one_run(seconds: float) -> Measurement:
+    return Measurement(seconds, "s", (seconds, seconds), "one run", 1)
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

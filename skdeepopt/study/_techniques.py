@@ -1,0 +1,129 @@
+"""The techniques that a study compares: one function each, registered where it is written.
+
+A technique is added by a function below: it takes the setting and a seed, and returns an unfitted
+estimator whose every random choice follows from that seed. What it builds is fitted on the
+training part once. A search offers ``best_estimator_``, which is the model that is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from scipy.stats import loguniform, uniform
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, StratifiedShuffleSplit
+
+from skdeepopt.estimators._cnn import CNNClassifier
+from skdeepopt.report._table import BASELINE
+from skdeepopt.study._setting import StudySetting
+
+__all__ = ["TECHNIQUES", "Technique", "technique"]
+
+Build = Callable[[StudySetting, int], Any]
+
+
+@dataclass(frozen=True)
+class Technique:
+    """A way to get a model: its name, a line about it, and what builds the estimator.
+
+    Parameters
+    ----------
+    name : str
+        As the table shows it, at most 16 characters.
+    summary : str
+        What it does, in a line.
+    build : callable
+        ``build(setting, seed)`` returns an unfitted estimator.
+    """
+
+    name: str
+    summary: str
+    build: Build
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.name) <= 16:
+            raise ValueError(f"Technique.name has 1 to 16 characters, not {self.name!r}.")
+
+
+TECHNIQUES: dict[str, Technique] = {}
+"""By name, in the order of the table; the baseline, which the others are held against, first."""
+
+
+def technique(name: str, summary: str) -> Callable[[Build], Build]:
+    """Decorator that registers a function as the technique `name`."""
+
+    def register(build: Build) -> Build:
+        assert name not in TECHNIQUES, f"two techniques are named {name!r}"
+        TECHNIQUES[name] = Technique(name, summary, build)
+        return build
+
+    return register
+
+
+@technique(BASELINE, "the network with its default settings")
+def _baseline(setting: StudySetting, seed: int) -> Any:
+    return _network(setting, seed)
+
+
+@technique("grid search", "every combination of a few values")
+def _grid_search(setting: StudySetting, seed: int) -> Any:
+    grid = {"lr": [0.003, 0.01, 0.03], "widths": [1.0] if setting.quick else [1.0, 2.0]}
+    return GridSearchCV(_network(setting, seed), grid, cv=_splits(setting, seed))
+
+
+@technique("random search", "settings drawn at random")
+def _random_search(setting: StudySetting, seed: int) -> Any:
+    space = {
+        "lr": loguniform(2e-3, 3e-2),
+        "weight_decay": loguniform(1e-4, 1e-1),
+        "batch_size": list(setting.batch_sizes),
+        "widths": [0.5, 1.0, 2.0],
+        "dropout": uniform(0.0, 0.3),
+        "label_smoothing": [0.0, 0.05, 0.1],
+    }
+    return RandomizedSearchCV(
+        _network(setting, seed),
+        space,
+        n_iter=setting.n_candidates,
+        cv=_splits(setting, seed),
+        random_state=seed,
+    )
+
+
+@technique("Bayesian search", "settings that a model of the earlier ones suggests")
+def _bayesian_search(setting: StudySetting, seed: int) -> Any:
+    from skopt import BayesSearchCV
+    from skopt.space import Categorical, Real
+
+    space = {
+        "lr": Real(2e-3, 3e-2, prior="log-uniform"),
+        "weight_decay": Real(1e-4, 1e-1, prior="log-uniform"),
+        "batch_size": Categorical(setting.batch_sizes),
+        "widths": Categorical([0.5, 1.0, 2.0]),
+        "dropout": Real(0.0, 0.3),
+        "label_smoothing": Categorical([0.0, 0.05, 0.1]),
+    }
+    return BayesSearchCV(
+        _network(setting, seed),
+        space,
+        n_iter=setting.n_candidates,
+        cv=_splits(setting, seed),
+        random_state=seed,
+        # skopt begins with ten random settings, which here would leave none to be suggested.
+        optimizer_kwargs={"n_initial_points": max(2, setting.n_candidates // 2)},
+    )
+
+
+def _network(setting: StudySetting, seed: int) -> CNNClassifier:
+    return CNNClassifier(max_epochs=setting.max_epochs, random_state=seed)
+
+
+def _splits(setting: StudySetting, seed: int) -> StratifiedShuffleSplit:
+    # Both parts are drawn from the training data, and the search then refits on all of it.
+    return StratifiedShuffleSplit(
+        setting.n_splits,
+        train_size=setting.search_train,
+        test_size=setting.search_test,
+        random_state=seed,
+    )

@@ -1,0 +1,158 @@
+"""A deep estimator small enough to see through, and files that lie but are sealed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.preprocessing import StandardScaler
+
+from skdeepopt.storage._decode import Decoder
+from skdeepopt.storage._encode import Encoder
+from skdeepopt.storage._estimators import estimator_node, estimator_value
+from skdeepopt.storage._files import save
+from skdeepopt.storage._registry import ESTIMATORS
+from skdeepopt.storage._strict_json import parse_json, write_json
+from skdeepopt.storage._supplied import Supplied
+from skdeepopt.storage._trail import Trail
+
+
+class FakeDeep(ClassifierMixin, BaseEstimator):
+    """Answers with the class whose mean image is nearest; keeps its state as networks do."""
+
+    def __init__(self, module=None, *, augment=None, callbacks=None, random_state=None):
+        self.module = module
+        self.augment = augment
+        self.callbacks = callbacks
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        X = np.asarray(X)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.n_features_in_ = X.shape[1]
+        self.means_ = np.stack([X[codes == code].mean(axis=0) for code in range(codes.max() + 1)])
+        return self
+
+    def predict(self, X):
+        gaps = ((np.asarray(X)[:, None] - self.means_) ** 2).sum(axis=2)
+        return self.classes_[gaps.argmin(axis=1)]
+
+    def _fitted_state(self) -> dict[str, Any]:
+        import torch
+
+        return {
+            "classes": self.classes_,
+            "module": {"means.weight": torch.from_numpy(self.means_)},
+            "history": [{"epoch": 1, "loss": 0.5}],
+        }
+
+    def _restore_state(self, state: dict[str, Any]) -> None:
+        self.classes_ = state["classes"]
+        self.means_ = state["module"]["means.weight"].numpy()
+        self.n_features_in_ = self.means_.shape[1]
+
+
+@pytest.fixture
+def fake_deep(monkeypatch):
+    """The class, known to storage under the name ``fakes.FakeDeep``."""
+    module = types.ModuleType("fakes")
+    module.FakeDeep = FakeDeep
+    monkeypatch.setitem(sys.modules, "fakes", module)
+    monkeypatch.setattr(FakeDeep, "__module__", "fakes")
+    monkeypatch.setitem(ESTIMATORS, "fakes", ("FakeDeep",))
+    return FakeDeep
+
+
+@pytest.fixture
+def through_json():
+    """Function that sends a value through the tree and back."""
+
+    def send(value: Any) -> Any:
+        encoder = Encoder(estimator_node)
+        node = encoder.encode(value, Trail("value"))
+        text = write_json(node).encode()
+        decoder = Decoder(encoder.tensors, Supplied(None), estimator_value)
+        found = decoder.decode(parse_json(text), Trail("value"))
+        decoder.check_all_used()
+        return found
+
+    return send
+
+
+@pytest.fixture
+def read_back():
+    """Function that reads a tree which `save` may never write."""
+
+    def read(node: Any, tensors: dict[str, Any] | None = None, modules: Any = None) -> Any:
+        decoder = Decoder(tensors or {}, Supplied(modules), estimator_value)
+        return decoder.decode(node, Trail("value"))
+
+    return read
+
+
+@pytest.fixture
+def scaler_file(tmp_path) -> Path:
+    scaler = StandardScaler().fit(np.arange(12.0).reshape(4, 3))
+    return save(scaler, tmp_path / "scaler.safetensors")
+
+
+@pytest.fixture
+def forge(scaler_file):
+    """Function that rewrites the header of a good file and seals it again, as an attacker can."""
+    blob = scaler_file.read_bytes()
+
+    def rewrite(change, data: bytes | None = None) -> Path:
+        scaler_file.write_bytes(changed(blob, change, data))
+        return scaler_file
+
+    return rewrite
+
+
+@pytest.fixture
+def forge_document(forge):
+    """The same for the description inside the header."""
+    return lambda change: forge(inside_document(change))
+
+
+@pytest.fixture
+def reseal():
+    """The same for the description of any file, in place."""
+
+    def rewrite(path: Path, change) -> None:
+        path.write_bytes(changed(path.read_bytes(), inside_document(change)))
+
+    return rewrite
+
+
+def changed(blob: bytes, change, data: bytes | None = None) -> bytes:
+    length = int.from_bytes(blob[:8], "little")
+    header = json.loads(blob[8 : 8 + length])
+    header["__metadata__"]["sha256"] = "0" * 64
+    new = change(header) or header
+    text = new if isinstance(new, bytes) else write_json(new).encode()
+    return seal(text, blob[8 + length :] if data is None else data)
+
+
+def inside_document(change):
+    def inside(header):
+        document = json.loads(header["__metadata__"]["skdeepopt"])
+        new = change(document) or document
+        text = new if isinstance(new, str) else write_json(new)
+        header["__metadata__"]["skdeepopt"] = text
+
+    return inside
+
+
+def seal(header: bytes, data: bytes) -> bytes:
+    """File around a header whose digest is 64 zeros, with the digest filled in."""
+    header += b" " * (-len(header) % 8)
+    blob = len(header).to_bytes(8, "little") + header + data
+    digest = hashlib.sha256(blob).hexdigest().encode()
+    return blob.replace(b"0" * 64, digest, 1)
