@@ -16,15 +16,23 @@ __all__ = ["TorchStream", "seed_from"]
 _GLOBAL_GENERATOR = threading.RLock()
 
 
-def seed_from(random_state: Any) -> int:
+def seed_from(random_state: Any, *, owner: str = "") -> int:
     """Seed for one fit: an integer below 2**31.
 
     ``None`` draws fresh entropy and, unlike scikit-learn's helper, does not advance numpy's
     global generator; an integer is itself; a ``RandomState`` is asked for its next number.
+    `owner` is who asks, and opens the message about anything else.
     """
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    try:
+        generator = check_random_state(random_state)
+    except ValueError as error:
+        raise ValueError(
+            f"{owner}{'.' if owner else ''}random_state is None, an integer in [0, 2**32) or a "
+            f"numpy RandomState, not {random_state!r}."
+        ) from error
+    return int(generator.randint(np.iinfo(np.int32).max))
 
 
 class TorchStream:

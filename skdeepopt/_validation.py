@@ -8,7 +8,16 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
-__all__ = ["check_choice", "check_integer", "check_ratio", "check_real", "did_you_mean"]
+import numpy as np
+
+__all__ = [
+    "check_choice",
+    "check_flag",
+    "check_integer",
+    "check_ratio",
+    "check_real",
+    "did_you_mean",
+]
 
 
 def check_choice(owner: object, name: str, choices: Iterable[str]) -> str:
@@ -21,6 +30,19 @@ def check_choice(owner: object, name: str, choices: Iterable[str]) -> str:
     raise error(
         f"{_where(owner, name)} is one of {_listed(allowed)}, not {value!r}."
         f"{did_you_mean(value, allowed)}"
+    )
+
+
+def check_flag(owner: object, name: str) -> bool:
+    """Value of ``owner.name``, True or False and not merely something that is true."""
+    value = getattr(owner, name)
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    slips = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    slip = slips.get(str(value).lower())
+    raise TypeError(
+        f"{_where(owner, name)} is True or False, not {value!r}."
+        f"{'' if slip is None else _suggest(slip)}"
     )
 
 

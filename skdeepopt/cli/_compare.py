@@ -124,13 +124,15 @@ def _compute(
     techniques: Sequence[Technique], setting: StudySetting, dataset: Any, store: CellStore
 ) -> None:
     from skdeepopt.cli._progress import progress_for
-    from skdeepopt.study import missing_tasks, run_task, seconds_left
+    from skdeepopt.study import Task, missing_tasks, run_task, seconds_left, warm_up
 
     todo = list(missing_tasks(store, techniques))
     before = store.cells([technique.name for technique in techniques])
     done = [(cell.technique, cell.figures["fit_seconds"].value) for cell in before]
     total = len(before) + len(todo)
     with InterruptWatch() as watch, progress_for(total, len(before)) as progress:
+        if todo:
+            warm_up(Task(techniques[0], 0), setting, dataset)
         for index, task in enumerate(todo):
             left = [later.technique.name for later in todo[index:]]
             progress.begins(task.technique.name, task.seed, seconds_left(done, left))

@@ -109,12 +109,12 @@ def _three_axes(inner: tuple[int, ...], owner: str) -> ImageLayout:
 
 def _checked_shape(image_shape: Any, owner: str) -> tuple[int, ...]:
     allowed = (
-        f"{owner}.image_shape is None, (height, width) or (channels, height, width), all at least "
-        f"1, not {image_shape!r}."
+        f"{owner}.image_shape is None, (height, width), (channels, height, width) or (height, "
+        f"width, channels), integers of at least 1, not {image_shape!r}."
     )
     if isinstance(image_shape, (str, bytes)) or not isinstance(image_shape, (Sequence, np.ndarray)):
         raise TypeError(allowed)
-    if not all(isinstance(size, (int, np.integer)) for size in image_shape):
+    if any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) for n in image_shape):
         raise TypeError(allowed)
     if len(image_shape) not in (2, 3) or min(image_shape) < 1:
         raise ValueError(allowed)

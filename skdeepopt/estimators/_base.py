@@ -16,9 +16,16 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from torch import nn
 
 from skdeepopt._random import TorchStream, seed_from
-from skdeepopt._validation import check_choice, check_integer, check_ratio, check_real
+from skdeepopt._validation import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_ratio,
+    check_real,
+    did_you_mean,
+)
 from skdeepopt.data._layout import ImageLayout, infer_layout, layout_of
-from skdeepopt.data._rows import as_rows
+from skdeepopt.data._rows import as_array, as_rows
 from skdeepopt.estimators._samples import (
     as_history,
     as_tensor,
@@ -131,7 +138,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> DeepEstimator:
         continued = bool(self.warm_start) and hasattr(self, "net_")
         data = self._read_training(X, y, sample_weight, reset=not continued)
-        seed = seed_from(self.random_state)
+        seed = seed_from(self.random_state, owner=type(self).__name__)
         data, validation = self._split(data, seed)
         if not continued:
             self.net_ = self._new_net(data, seed)
@@ -161,7 +168,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             first = not hasattr(self, "net_")
             data = self._read_training(X, y, sample_weight, reset=first, classes=classes)
             if first:
-                self.net_ = self._new_net(data, seed_from(self.random_state))
+                seed = seed_from(self.random_state, owner=type(self).__name__)
+                self.net_ = self._new_net(data, seed)
             self._prepare_net(data, fits=False, fresh_optimizer=first)
             self._train(data, None, 1, schedule="constant")
         return self
@@ -193,11 +201,12 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self, "net_")
         asked = _Asked(self, epochs, lr)
         passes = check_integer(asked, "epochs", minimum=0)
-        rate = self._peak_rate() / 10 if lr is None else check_real(asked, "lr", inclusive=False)
+        rate = None if lr is None else check_real(asked, "lr", inclusive=False)
         with self._kept_on_failure():
+            self._check_parameters()
             data = self._read_training(X, y, sample_weight, reset=False)
             self._prepare_net(data, fits=False)
-            self._train(data, None, passes, lr=rate)
+            self._train(data, None, passes, lr=self._peak_rate() / 10 if rate is None else rate)
         return self
 
     @property
@@ -231,28 +240,55 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
     def _outputs(self, X: Any) -> torch.Tensor:
         check_is_fitted(self, "net_")
         rows, shape = as_rows(X, owner=type(self).__name__)
-        rows = validate_data(self, rows, reset=False, dtype=_INPUT_TYPES)
+        with self._named_in_messages():
+            rows = validate_data(self, rows, reset=False, dtype=_INPUT_TYPES)
         layout = layout_of(shape or rows.shape, self._layout, owner=type(self).__name__)
-        return self.net_.outputs(layout.as_images(as_tensor(rows)))
+        outputs = self.net_.outputs(layout.as_images(as_tensor(rows)))
+        if outputs.isnan().any():
+            raise ValueError(
+                f"{type(self).__name__} takes X of values like those in fit, not up to "
+                f"{np.abs(rows).max():.3g}: the network's outputs are not numbers."
+            )
+        return outputs
+
+    @contextmanager
+    def _named_in_messages(self) -> Iterator[None]:
+        """Open scikit-learn's messages with the name of this class where they lack it.
+
+        Numbers too large for float32 become infinite here without a warning, and are then
+        refused as such.
+        """
+        try:
+            with np.errstate(over="ignore"):
+                yield
+        except (TypeError, ValueError) as error:
+            if type(self).__name__ in str(error):
+                raise
+            plain = TypeError if isinstance(error, TypeError) else ValueError
+            raise plain(f"{type(self).__name__}: {error}") from error
 
     def _read_training(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool, classes: Any = None
     ) -> TensorData:
         rows, shape = as_rows(X, owner=type(self).__name__)
-        rows, y = validate_data(
-            self,
-            rows,
-            y,
-            reset=reset,
-            dtype=_INPUT_TYPES,
-            ensure_min_samples=2,
-            **self._target_checks(),
-        )
+        if isinstance(y, torch.Tensor):
+            y = as_array(y, owner=type(self).__name__)
+        with self._named_in_messages():
+            rows, y = validate_data(
+                self,
+                rows,
+                y,
+                reset=reset,
+                dtype=_INPUT_TYPES,
+                ensure_min_samples=2,
+                **self._target_checks(),
+            )
+            if sample_weight is not None:
+                sample_weight = _check_sample_weight(
+                    sample_weight, rows, dtype=np.float64, ensure_non_negative=True
+                )
         layout = self._read_layout(shape or rows.shape, reset=reset)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, rows, dtype=np.float64, ensure_non_negative=True
-            )
             self._check_classes(y[sample_weight > 0])
         targets = self._read_targets(y if classes is None else (y, classes), reset=reset)
         inputs = layout.as_images(as_tensor(rows))
@@ -275,13 +311,18 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             fraction = _DEFAULT_VALIDATION if self.early_stopping else 0.0
         if fraction == 0:
             return data, None
+        if round(fraction * len(data)) > len(data) - 2:
+            raise ValueError(
+                f"{type(self).__name__}.validation_fraction leaves at least 2 of {len(data)} "
+                f"samples to train on, which {fraction!r} does not."
+            )
         return held_out(data, fraction, seed, stratify=not data.targets.is_floating_point())
 
     def _new_net(self, data: TensorData | None, seed: int) -> TensorNet:
-        device = resolve_device(self.device)
+        device = resolve_device(self.device, owner=type(self).__name__)
         optimizer, arguments = optimizer_arguments(self.optimizer)
         with TorchStream(seed, device).borrowed():
-            module = self._build_module(self._n_outputs(), data)
+            module = self._built(data)
             self._check_module(module)
         net = TensorNet(
             module.to(device=device, memory_format=torch.channels_last),
@@ -293,11 +334,27 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             seed=seed,
             **{f"optimizer__{name}": value for name, value in arguments.items()},
         )
-        return net.initialize()
+        try:
+            return net.initialize()
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{type(self).__name__}.optimizer {optimizer.__name__} cannot train the module "
+                f"{type(module).__name__}: {error}"
+            ) from error
+
+    def _built(self, data: TensorData | None) -> nn.Module:
+        try:
+            with self._named_in_messages():
+                return self._build_module(self._n_outputs(), data)
+        except RuntimeError as error:  # torch's, about sizes that are negative or too large
+            reason = str(error).splitlines()[0]
+            raise ValueError(
+                f"{type(self).__name__}: the network cannot be built: {reason}"
+            ) from error
 
     def _prepare_net(self, data: TensorData, *, fits: bool, fresh_optimizer: bool = True) -> None:
         """Bring the net's settings in line with the parameters and the data at hand."""
-        net, device = self.net_, resolve_device(self.device)
+        net, device = self.net_, resolve_device(self.device, owner=type(self).__name__)
         net.batch_size = self._batch_size(len(data), fits=fits)
         pixels = net.batch_size * data.inputs[0].numel()
         net.autocast_dtype = training_dtype(self.precision, device, pixels=pixels)
@@ -365,41 +422,77 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         try:
             with torch.no_grad():
                 outputs = module(blank)
-        except (RuntimeError, ValueError, IndexError, TypeError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        except Exception as error:
+            text = str(error).partition("\n")[0]
+            reason = f"{type(error).__name__}{text and ': '}{text}"
             raise ValueError(
                 f"{name}: the module {type(module).__name__} cannot take inputs of shape "
                 f"{tuple(blank.shape)}: {reason}"
             ) from error
-        shape = tuple(getattr(outputs, "shape", ())) or type(outputs).__name__
-        if shape != expected:
-            raise ValueError(
-                f"{name}: the module {type(module).__name__} answers inputs of shape "
-                f"{tuple(blank.shape)} with a tensor of shape {expected}, not {shape}."
-            )
+        answer: Any = f"a {type(outputs).__name__}"
+        if isinstance(outputs, torch.Tensor):
+            answer = f"{tuple(outputs.shape)} of {outputs.dtype}"
+            if tuple(outputs.shape) == expected and outputs.is_floating_point():
+                return
+        raise ValueError(
+            f"{name}: the module {type(module).__name__} answers inputs of shape "
+            f"{tuple(blank.shape)} with a float tensor of shape {expected}, not {answer}."
+        )
 
     def _check_parameters(self) -> None:
         check_integer(self, "max_epochs")
         check_integer(self, "n_iter_no_change")
-        if self.batch_size != "auto":
-            check_integer(self, "batch_size")
-        if not isinstance(self.optimizer, type):
-            check_choice(self, "optimizer", OPTIMIZERS)
+        self._check_batch_size()
+        self._check_optimizer()
         check_real(self, "weight_decay")
         check_choice(self, "schedule", SCHEDULES)
         check_choice(self, "precision", PRECISIONS)
+        check_flag(self, "early_stopping")
+        check_flag(self, "warm_start")
+        if not isinstance(self.verbose, bool):
+            check_integer(self, "verbose", minimum=0)
         if self.validation_fraction is not None:
-            check_ratio(self, "validation_fraction")
+            check_ratio(self, "validation_fraction", low_inclusive=not self.early_stopping)
         self._check_helpers()
         check_real(self, "lr", inclusive=False)
+
+    def _check_batch_size(self) -> None:
+        size, name = self.batch_size, type(self).__name__
+        if not isinstance(size, str):
+            check_integer(self, "batch_size")
+        elif size != "auto":
+            slip = f" Did you mean {int(size)}?" if size.isdecimal() else ""
+            raise ValueError(
+                f"{name}.batch_size is 'auto' or an integer of at least 1, not {size!r}."
+                f"{slip or did_you_mean(size, ['auto'])}"
+            )
+
+    def _check_optimizer(self) -> None:
+        if not isinstance(self.optimizer, type):
+            check_choice(self, "optimizer", OPTIMIZERS)
+        elif not issubclass(self.optimizer, torch.optim.Optimizer):
+            raise TypeError(
+                f"{type(self).__name__}.optimizer is one of {', '.join(map(repr, OPTIMIZERS))} or "
+                f"a torch.optim.Optimizer class, not {self.optimizer!r}."
+            )
 
     def _check_helpers(self) -> None:
         name = type(self).__name__
         if isinstance(self.augment, ImageAugmenter):
             self.augment.check()
-        elif self.augment is not None and not callable(self.augment):
+        elif self.augment is not None and (
+            isinstance(self.augment, type) or not callable(self.augment)
+        ):
+            slip = " Did you mean ImageAugmenter()?" if self.augment is ImageAugmenter else ""
             raise TypeError(
                 f"{name}.augment is None, an ImageAugmenter or a callable, not {self.augment!r}."
+                f"{slip}"
+            )
+        if not isinstance(self.callbacks, (list, tuple, type(None))):
+            slip = " Did you mean a list of it?" if hasattr(self.callbacks, "on_epoch_end") else ""
+            raise TypeError(
+                f"{name}.callbacks is None or a list of skorch callbacks, not {self.callbacks!r}."
+                f"{slip}"
             )
         for callback in self.callbacks or []:
             if not hasattr(callback, "on_epoch_end"):

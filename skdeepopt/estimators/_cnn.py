@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import nn
 
-from skdeepopt._validation import check_choice, check_integer, check_ratio, check_real
+from skdeepopt._validation import check_choice, check_flag, check_integer, check_ratio, check_real
 from skdeepopt.estimators._base import DeepEstimator
 from skdeepopt.estimators._samples import channel_statistics
 from skdeepopt.estimators._targets import DeepClassifier, DeepRegressor
@@ -51,8 +51,9 @@ class _CNN(DeepEstimator):
         check_ratio(self, "dropout")
         if self.depth is not None:
             check_integer(self, "depth")
-        if isinstance(self.widths, Real) and not isinstance(self.widths, Integral | bool):
+        if isinstance(self.widths, Real):
             check_real(self, "widths", inclusive=False)
+        check_flag(self, "standardize")
 
 
 class CNNClassifier(DeepClassifier, _CNN):

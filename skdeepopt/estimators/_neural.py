@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from skdeepopt._validation import did_you_mean
 from skdeepopt.data._layout import ImageLayout, infer_layout
 from skdeepopt.estimators._base import DeepEstimator
 from skdeepopt.estimators._targets import DeepClassifier, DeepRegressor
@@ -101,8 +102,10 @@ class _Neural(DeepEstimator):
             arguments = {k: v for k, v in known.items() if k in accepted} | arguments
             module = self.module(**arguments)
         except (TypeError, ValueError) as error:
-            raise type(error)(
-                f"{owner}.module {_name(self.module)} cannot be built with {arguments}: {error}. "
+            plain = TypeError if isinstance(error, TypeError) else ValueError
+            reason = str(error).rstrip(".")
+            raise plain(
+                f"{owner}.module {_name(self.module)} cannot be built with {arguments}: {reason}. "
                 f"Its arguments are given as module__name."
             ) from error
         if not isinstance(module, nn.Module):
@@ -121,9 +124,11 @@ class _Neural(DeepEstimator):
             )
         for name in self._module_arguments():
             if not name.startswith(_PREFIX):
+                slip = _PREFIX + name
                 raise TypeError(
                     f"{type(self).__name__} takes its own parameters, and the module's arguments "
-                    f"as module__name, not {name!r}. Did you mean module__{name}?"
+                    f"as module__name, not {name!r}."
+                    f"{did_you_mean(name, self._get_param_names()) or f' Did you mean {slip}?'}"
                 )
 
 

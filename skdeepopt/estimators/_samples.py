@@ -11,10 +11,13 @@ from sklearn.model_selection import train_test_split
 from skdeepopt.data._canonical import canonical_order
 from skdeepopt.training._batches import TensorData
 
-__all__ = ["as_tensor", "auto_batch_size", "channel_statistics", "held_out", "training_data"]
+__all__ = ["as_history", "as_tensor", "auto_batch_size", "channel_statistics", "held_out", "training_data"]
 
 _MOST_REPEATS = 8
 """Mean integer sample weight up to which rows are repeated rather than losses weighted."""
+
+_STATISTICS_SAMPLES = 8192
+"""Enough for three digits of a mean and a deviation."""
 
 _STATISTICS_CHUNK = 512
 """Images at a time, so that their float copies stay in the processor's cache."""
@@ -62,11 +65,14 @@ def training_data(
     if sample_weight is not None:
         order = order[sample_weight[order] > 0]
         kept = sample_weight[order]
-        if (kept == np.floor(kept)).all() and kept.mean() <= _MOST_REPEATS:
+        whole = (kept == np.floor(kept)).all()
+        if whole and (kept / len(kept)).sum() <= _MOST_REPEATS:
             order = np.repeat(order, kept.astype(np.int64))
         else:
-            weights = torch.from_numpy((sample_weight / kept.mean()).astype(np.float32))
-    return TensorData(inputs, torch.from_numpy(targets), weights, torch.from_numpy(order))
+            # At most 1 each, since the sum of the largest numbers overflows.
+            relative = sample_weight / kept.max()
+            weights = torch.from_numpy((relative / relative[order].mean()).astype(np.float32))
+    return TensorData(inputs, as_tensor(targets), weights, torch.from_numpy(order))
 
 
 def held_out(
@@ -101,25 +107,27 @@ def auto_batch_size(n_samples: int) -> int:
 
 
 def channel_statistics(data: TensorData) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and deviation of each channel over the samples; a constant channel has deviation 1.
+    """Mean and deviation of each channel; a constant channel has deviation 1.
 
-    Sums are taken around the first chunk's mean, so that a large offset costs no digits.
+    Taken from the first 8,192 samples; in their canonical order these are a random draw. Sums
+    are taken around the first chunk's mean, so that a large offset costs no digits.
     """
-    centre = _chunk(data, 0).mean((0, 2, 3))
+    index = data.index[:_STATISTICS_SAMPLES]
+    centre = _pixels(data, index[:_STATISTICS_CHUNK]).mean((0, 2, 3))
     total = torch.zeros(len(centre), dtype=torch.float64)
     squares = torch.zeros(len(centre), dtype=torch.float64)
-    for start in range(0, len(data), _STATISTICS_CHUNK):
-        centred = _chunk(data, start) - centre.reshape(1, -1, 1, 1)
+    for part in index.split(_STATISTICS_CHUNK):
+        centred = _pixels(data, part) - centre.reshape(1, -1, 1, 1)
         total += centred.sum((0, 2, 3))
         squares += centred.square_().sum((0, 2, 3))
-    count = len(data) * data.inputs[0, 0].numel()
+    count = len(index) * data.inputs[0, 0].numel()
     offset = total / count
     deviation = (squares / count - offset.square()).clamp_min_(0).sqrt().float()
     return centre + offset.float(), torch.where(deviation > 0, deviation, 1.0)
 
 
-def _chunk(data: TensorData, start: int) -> torch.Tensor:
-    return data.inputs[data.index[start : start + _STATISTICS_CHUNK]].float()
+def _pixels(data: TensorData, rows: torch.Tensor) -> torch.Tensor:
+    return data.inputs[rows].float()
 
 
 def as_history(history: Any) -> list[dict[str, Any]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,10 @@ import torch
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from torch import nn
 
-from skdeepopt._validation import check_ratio
+from skdeepopt._validation import check_ratio, did_you_mean
 from skdeepopt.estimators._base import DeepEstimator
 from skdeepopt.training._batches import TensorData
 from skdeepopt.training._criteria import ClassificationLoss, RegressionLoss
@@ -82,6 +84,19 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_ratio(self, "label_smoothing")
+        self._check_class_weight()
+
+    def _check_class_weight(self) -> None:
+        given, name = self.class_weight, type(self).__name__
+        if given is None or (isinstance(given, str) and given == "balanced"):
+            return
+        allowed = f"{name}.class_weight is 'balanced', None or a dict of numbers of at least 0"
+        if not isinstance(given, Mapping):
+            error = ValueError if isinstance(given, str) else TypeError
+            raise error(f"{allowed}, not {given!r}.{did_you_mean(given, ['balanced'])}")
+        factors = list(given.values())
+        if not all(isinstance(f, Real) and math.isfinite(f) and f >= 0 for f in factors):
+            raise ValueError(f"{allowed}, not {given!r}.")
 
     def _target_checks(self) -> dict[str, Any]:
         return {}
@@ -91,6 +106,11 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         self._check_classes(y if classes is None else np.asarray(classes))
         if reset:
             self.classes_ = np.unique(y if classes is None else np.asarray(classes))
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"{type(self).__name__}.partial_fit takes the same classes each time, "
+                f"{_some(self.classes_)}, not {_some(np.unique(classes))}."
+            )
         codes = np.searchsorted(self.classes_, y)
         known = self.classes_[np.minimum(codes, len(self.classes_) - 1)] == y
         if not np.all(known):
@@ -106,9 +126,11 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         try:
             check_classification_targets(y)
         except ValueError as error:
+            is_continuous = type_of_target(y).startswith("continuous")
+            slip = name.replace("Classifier", "Regressor") if is_continuous else "y.astype(str)"
             raise ValueError(
-                f"{name} takes class labels in y. {error} Did you mean "
-                f"{name.replace('Classifier', 'Regressor')}?"
+                f"{name} takes class labels in y, all numbers or all strings. {error} Did you "
+                f"mean {slip}?"
             ) from error
         classes = np.unique(y)
         if len(classes) < 2 and not hasattr(self, "net_"):
@@ -123,8 +145,16 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         if self.class_weight is None:
             return data
         labels = self.classes_[data.targets[data.index].numpy()]
-        factors = compute_class_weight(self.class_weight, classes=self.classes_, y=labels)
+        name = type(self).__name__
+        try:
+            factors = compute_class_weight(self.class_weight, classes=self.classes_, y=labels)
+        except ValueError as error:
+            raise ValueError(f"{name}.class_weight {self.class_weight!r}: {error}") from error
         weights = torch.from_numpy(factors)[data.targets]
+        if not weights[data.index].any():
+            raise ValueError(
+                f"{name}.class_weight is above 0 for a class in y, not {self.class_weight!r}."
+            )
         if data.weights is not None:
             weights = weights * data.weights
         weights = (weights / weights[data.index].mean()).float()
@@ -183,7 +213,13 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
     def _finish_targets(self, data: TensorData, *, reset: bool) -> TensorData:
         if reset:
             taken = data.targets[data.index].numpy()
-            scale = taken.std(0)
+            with np.errstate(over="ignore", invalid="ignore"):
+                scale = taken.std(0)
+            if not np.isfinite(scale).all():
+                raise ValueError(
+                    f"{type(self).__name__} takes y whose deviation is a finite number, not "
+                    f"values up to {np.abs(taken).max():.3g}. Did you mean their logarithm?"
+                )
             self._target_mean, self._target_scale = taken.mean(0), np.where(scale > 0, scale, 1.0)
         standardized = (data.targets.numpy() - self._target_mean) / self._target_scale
         return replace(data, targets=torch.from_numpy(standardized).float())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 
 import torch
 from torch import nn
@@ -60,10 +61,11 @@ def halvings(side: int, stages: int, *, smallest: int = 3) -> list[int]:
 def check_widths(widths: Sequence[int], count: int | None, owner: str) -> tuple[int, ...]:
     """`widths` as a tuple of `count` positive integers (any count when None)."""
     described = f"{owner}.widths is {'one or more' if count is None else count} positive integers"
-    try:
-        values = tuple(int(width) for width in widths)
-    except TypeError as error:
-        raise TypeError(f"{described}, not {widths!r}.") from error
+    if isinstance(widths, (str, bytes, Mapping)) or not isinstance(widths, Iterable):
+        raise TypeError(f"{described}, not {widths!r}.")
+    values = tuple(widths)
+    if not all(isinstance(width, Integral) and not isinstance(width, bool) for width in values):
+        raise TypeError(f"{described}, not {values!r}.")
     if not values or min(values) < 1 or (count is not None and len(values) != count):
-        raise ValueError(f"{described}, not {tuple(widths)!r}.")
-    return values
+        raise ValueError(f"{described}, not {values!r}.")
+    return tuple(int(width) for width in values)

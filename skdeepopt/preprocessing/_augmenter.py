@@ -8,9 +8,12 @@ import torch
 from sklearn.base import BaseEstimator
 from torch.nn import functional
 
-from skdeepopt._validation import check_ratio, check_real
+from skdeepopt._validation import check_flag, check_ratio, check_real
 
 __all__ = ["ImageAugmenter"]
+
+_GROUP = 16
+"""Images that share a rotation and stretch."""
 
 
 class ImageAugmenter(BaseEstimator):
@@ -35,8 +38,9 @@ class ImageAugmenter(BaseEstimator):
 
     Notes
     -----
-    Each image gets its own change. Pixels from outside the image are zero. Without rotation and
-    stretch, shifts are by whole pixels.
+    Each image gets its own flip, cutout and, without rotation and stretch, shift by whole pixels.
+    Rotations and stretches, with their shifts, are shared by 16 images of a batch, which makes
+    them several times faster. Pixels from outside the image are zero.
 
     References
     ----------
@@ -79,6 +83,7 @@ class ImageAugmenter(BaseEstimator):
         check_real(self, "rotation")
         for name in ("shift", "stretch", "cutout"):
             check_ratio(self, name)
+        check_flag(self, "flip")
         return self
 
     def __call__(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -90,19 +95,25 @@ class ImageAugmenter(BaseEstimator):
         generator : torch.Generator
             Source of the randomness, on the CPU.
         """
+        images = self._flipped(images, generator)
         if self.rotation or self.stretch:
             images = self._moved(images, generator)
         else:
-            images = self._shifted(self._flipped(images, generator), generator)
+            images = self._shifted(images, generator)
         if self.cutout:
             images = self._cut(images, generator)
         return images
 
     def _moved(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        maps = self._affine_maps(images, generator).to(images.device)
-        grid = functional.affine_grid(maps, list(images.shape), align_corners=False)
-        moved = functional.grid_sample(images, grid, align_corners=False)
-        return moved.contiguous(memory_format=torch.channels_last)
+        """Rotated, stretched and shifted, 16 images by one map: they are read as channels."""
+        n_samples, channels, height, width = images.shape
+        n_groups = -(-n_samples // _GROUP)
+        padded = functional.pad(images, (0, 0, 0, 0, 0, 0, 0, n_groups * _GROUP - n_samples))
+        maps = self._affine_maps(n_groups, height / width, generator).to(images.device)
+        grid = functional.affine_grid(maps, [n_groups, 1, height, width], align_corners=False)
+        groups = padded.reshape(n_groups, _GROUP * channels, height, width)
+        moved = functional.grid_sample(groups, grid, align_corners=False)
+        return moved.reshape(padded.shape)[:n_samples]
 
     def _flipped(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         if not self.flip:
@@ -125,18 +136,17 @@ class ImageAugmenter(BaseEstimator):
         moved = windows[torch.arange(n_samples, device=images.device), :, down, across]
         return moved.contiguous(memory_format=torch.channels_last)
 
-    def _affine_maps(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Map from output to input coordinates, of shape (n_samples, 2, 3), sides being [-1, 1]."""
-        n_samples, _, height, width = images.shape
-        draw = torch.rand(6, n_samples, generator=generator) * 2 - 1
+    def _affine_maps(
+        self, n_maps: int, aspect: float, generator: torch.Generator
+    ) -> torch.Tensor:
+        """Maps from output to input coordinates, of shape (n_maps, 2, 3), sides being [-1, 1]."""
+        draw = torch.rand(5, n_maps, generator=generator) * 2 - 1
         angle = draw[0] * math.radians(self.rotation)
         across, down = 1 + draw[1] * self.stretch, 1 + draw[2] * self.stretch
-        if self.flip:
-            across = across * torch.where(draw[5] < 0, -1.0, 1.0)
         cosine, sine = torch.cos(angle), torch.sin(angle)
         rows = [
-            [cosine * across, -sine * down * (height / width), 2 * self.shift * draw[3]],
-            [sine * across * (width / height), cosine * down, 2 * self.shift * draw[4]],
+            [cosine * across, -sine * down * aspect, 2 * self.shift * draw[3]],
+            [sine * across / aspect, cosine * down, 2 * self.shift * draw[4]],
         ]
         return torch.stack([torch.stack(row, 1) for row in rows], 1)
 

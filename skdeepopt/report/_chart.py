@@ -150,6 +150,8 @@ def _style_vertical(axes: Axes) -> None:
 
 def _draw_labels(axes: Axes) -> None:
     """Write each technique's name beside its marker; all geometry is in points."""
+    from matplotlib.patheffects import withStroke
+
     bars: list[Any] = list(axes.containers)
     markers = [_in_points(axes, bar[0].get_xydata())[0] for bar in bars]
     texts = [axes.text(0, 0, str(bar.get_label()), fontsize=9) for bar in bars]
@@ -160,7 +162,9 @@ def _draw_labels(axes: Axes) -> None:
     frame = Box(*(edge * scale for edge in axes.get_window_extent().extents))
     places = place_labels(markers, sizes, obstacles, frame)
     for bar, text, marker, place in zip(bars, texts, markers, places, strict=True):
-        text.set_color(bar[0].get_color())
+        text.set(color=bar[0].get_color(), zorder=5)
+        # Where no place is free, a rim of white keeps the letters off the bar behind them.
+        text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
         text.set_position(_from_points(axes, (place.x0, place.y0)))
         if math.dist(marker, place.nearest(marker)) >= LEADER_FROM:
             _draw_leader(axes, marker, place, bar[0].get_color())
@@ -178,7 +182,7 @@ def _obstacles(axes: Axes, bar: Any) -> list[Obstacle]:
     for lines in bar[2]:
         for path in lines.get_paths():
             (x0, y0), (x1, y1) = sorted(_in_points(axes, path.vertices))
-            found.append(Obstacle(Box(x0 - 2, y0 - 2, x1 + 2, y1 + 2), 6.0))
+            found.append(Obstacle(Box(x0 - 4, y0 - 4, x1 + 4, y1 + 4), 6.0))
     return found
 
 

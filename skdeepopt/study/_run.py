@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from skdeepopt.measurement._machine import package_versions
 from skdeepopt.measurement._measure import measure
@@ -17,9 +19,9 @@ from skdeepopt.storage import save
 from skdeepopt.study._setting import StudySetting
 from skdeepopt.study._store import CellStore
 from skdeepopt.study._techniques import Technique
-from skdeepopt.study._threads import torch_threads
+from skdeepopt.study._threads import limited_threads
 
-__all__ = ["Task", "missing_tasks", "run_task", "seconds_left"]
+__all__ = ["Task", "missing_tasks", "run_task", "seconds_left", "warm_up"]
 
 
 @dataclass(frozen=True)
@@ -63,16 +65,27 @@ def run_task(
     cell : Cell
     """
     estimator = task.technique.build(setting, task.seed)
-    with torch_threads(setting.n_threads):
+    with limited_threads(setting.n_threads):
         start = time.perf_counter()
         estimator.fit(dataset.X_train, dataset.y_train)
         seconds = time.perf_counter() - start
     before_saving()
     # More threads than one only add waiting at batch 1, and far more of it on a busy machine.
-    with torch_threads(1):
-        cell = _measured(task, estimator, seconds, dataset, store)
+    with limited_threads(1):
+        cell = _measured(task, estimator, seconds, setting, dataset, store)
     store.add(cell)
     return cell
+
+
+def warm_up(task: Task, setting: StudySetting, dataset: Any) -> None:
+    """Train the technique of a task on a handful of images, and throw the result away.
+
+    Much of torch is only loaded by the first training, which would be charged for it.
+    """
+    labels = np.unique(dataset.y_train)
+    rows = np.concatenate([np.flatnonzero(dataset.y_train == label)[:3] for label in labels])
+    estimator = task.technique.build(replace(setting, max_epochs=1), task.seed)
+    estimator.fit(dataset.X_train[rows], dataset.y_train[rows])
 
 
 def seconds_left(done: Sequence[tuple[str, float]], todo: Sequence[str]) -> float | None:
@@ -105,12 +118,21 @@ def seconds_left(done: Sequence[tuple[str, float]], todo: Sequence[str]) -> floa
     return sum(means.get(name, unseen) for name in todo)
 
 
-def _measured(task: Task, estimator: Any, seconds: float, dataset: Any, store: CellStore) -> Cell:
+def _measured(
+    task: Task,
+    estimator: Any,
+    seconds: float,
+    setting: StudySetting,
+    dataset: Any,
+    store: CellStore,
+) -> Cell:
     # A search is a way to find a model; the model is what gets saved and measured.
     model = getattr(estimator, "best_estimator_", estimator)
     path = store.model_path(task.technique.name, task.seed)
     save(model, path)
-    record = measure(model, dataset.X_test, dataset.y_test, save=_copy_of(path))
+    record = measure(
+        model, dataset.X_test, dataset.y_test, repeats=setting.n_repeats, save=_copy_of(path)
+    )
     figures = {"accuracy": record.accuracy, "fit_seconds": _one_run(seconds)}
     if hasattr(estimator, "refit_time_"):
         figures["refit_seconds"] = _one_run(float(estimator.refit_time_))

@@ -17,7 +17,7 @@ CONFIG_VERSION = 1
 """Raised whenever the techniques or the budgets below change what a finished cell means."""
 
 SMALL = 5_000
-"""Training images up to which a search looks at all of them."""
+"""Training images up to which a study affords more epochs, and a search looks at all of them."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,10 @@ class StudySetting:
     n_splits : int
         Such draws per candidate.
     batch_sizes : tuple of int
-        What a search may choose from.
+    widths : tuple of float
+        What a search may choose from; widths are multiples of the network's own.
+    n_repeats : int
+        Timed answers behind a latency.
     n_threads : int
         Threads that train. One answers, whatever trained: at batch 1 there is nothing to divide.
     version : int, default=CONFIG_VERSION
@@ -57,6 +60,8 @@ class StudySetting:
     search_test: int
     n_splits: int
     batch_sizes: tuple[int, ...]
+    widths: tuple[float, ...]
+    n_repeats: int
     n_threads: int
     version: int = CONFIG_VERSION
 
@@ -66,7 +71,8 @@ class StudySetting:
 
     def to_plain(self) -> dict[str, Any]:
         """Dictionary that JSON can hold."""
-        return {**asdict(self), "batch_sizes": list(self.batch_sizes)}
+        lists = {name: list(v) for name, v in asdict(self).items() if isinstance(v, tuple)}
+        return {**asdict(self), **lists}
 
 
 def setting_for(dataset: Any, *, quick: bool) -> StudySetting:
@@ -88,7 +94,7 @@ def setting_for(dataset: Any, *, quick: bool) -> StudySetting:
     n_classes = _check_classes(dataset)
     n_train = len(dataset.X_train)
     small = n_train <= SMALL
-    searched = n_train if small else (3_000 if quick else 6_000)
+    searched = min(n_train, _searched(small=small, quick=quick))
     # A stratified draw has at least one image of each class.
     search_test = max(searched // 3, n_classes)
     return StudySetting(
@@ -96,11 +102,13 @@ def setting_for(dataset: Any, *, quick: bool) -> StudySetting:
         fingerprint=_fingerprint(dataset),
         quick=quick,
         max_epochs=_epochs(small=small, quick=quick),
-        n_candidates=3 if quick else 8,
+        n_candidates=3 if quick else 6,
         search_train=searched - search_test,
         search_test=search_test,
         n_splits=1,
         batch_sizes=(32, 64) if small else (64, 128, 256),
+        widths=(0.5, 1.0) if quick else (0.5, 1.0, 2.0),
+        n_repeats=50 if quick else 100,
         # Steps on a small set are too short to be divided among threads.
         n_threads=1 if small else torch.get_num_threads(),
     )
@@ -121,9 +129,15 @@ def _check_classes(dataset: Any) -> int:
     return len(labels)
 
 
+def _searched(*, small: bool, quick: bool) -> int:
+    if small:
+        return 1_000 if quick else SMALL
+    return 3_000 if quick else 6_000
+
+
 def _epochs(*, small: bool, quick: bool) -> int:
     if small:
-        return 3 if quick else 10
+        return 3 if quick else 7
     return 1 if quick else 3
 
 

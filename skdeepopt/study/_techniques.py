@@ -68,7 +68,8 @@ def _baseline(setting: StudySetting, seed: int) -> Any:
 
 @technique("grid search", "every combination of a few values")
 def _grid_search(setting: StudySetting, seed: int) -> Any:
-    grid = {"lr": [0.003, 0.01, 0.03], "widths": [1.0] if setting.quick else [1.0, 2.0]}
+    lr = [0.003, 0.01, 0.03] if setting.quick else [0.005, 0.02]
+    grid = {"lr": lr, "widths": [1.0] if setting.quick else list(setting.widths)}
     return GridSearchCV(_network(setting, seed), grid, cv=_splits(setting, seed))
 
 
@@ -78,7 +79,7 @@ def _random_search(setting: StudySetting, seed: int) -> Any:
         "lr": loguniform(2e-3, 3e-2),
         "weight_decay": loguniform(1e-4, 1e-1),
         "batch_size": list(setting.batch_sizes),
-        "widths": [0.5, 1.0, 2.0],
+        "widths": list(setting.widths),
         "dropout": uniform(0.0, 0.3),
         "label_smoothing": [0.0, 0.05, 0.1],
     }
@@ -100,7 +101,7 @@ def _bayesian_search(setting: StudySetting, seed: int) -> Any:
         "lr": Real(2e-3, 3e-2, prior="log-uniform"),
         "weight_decay": Real(1e-4, 1e-1, prior="log-uniform"),
         "batch_size": Categorical(setting.batch_sizes),
-        "widths": Categorical([0.5, 1.0, 2.0]),
+        "widths": Categorical(setting.widths),
         "dropout": Real(0.0, 0.3),
         "label_smoothing": Categorical([0.0, 0.05, 0.1]),
     }

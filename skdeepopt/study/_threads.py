@@ -1,4 +1,4 @@
-"""Torch's threads while a study trains and measures."""
+"""Threads while a study trains and measures."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-__all__ = ["torch_threads"]
+__all__ = ["limited_threads"]
 
 
 @contextmanager
-def torch_threads(n_threads: int) -> Iterator[None]:
-    """Let torch use so many threads, and give the setting back.
+def limited_threads(n_threads: int) -> Iterator[None]:
+    """Let torch and numpy use so many threads, and give the setting back.
 
     Examples
     --------
-    >>> with torch_threads(1):
+    >>> with limited_threads(1):
     ...     torch.get_num_threads()
     1
     """
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
     try:
-        yield
+        # The linear algebra of a Bayesian search has threads of its own.
+        with threadpool_limits(n_threads):
+            yield
     finally:
         torch.set_num_threads(before)

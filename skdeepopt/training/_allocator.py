@@ -17,7 +17,8 @@ _LARGEST_MMAP_THRESHOLD = 32 * 2**20
 """glibc refuses more."""
 
 _KEPT = 256 * 2**20
-_DEFAULT_TRIM = 128 * 2**10
+_SETTLED = 64 * 2**20
+"""Trim threshold that glibc itself arrives at once a program has freed a block of 32 MB."""
 
 _lock = threading.Lock()
 _users = 0
@@ -59,10 +60,9 @@ def _enter(libc: ctypes.CDLL) -> None:
 
 
 def _leave(libc: ctypes.CDLL) -> None:
-    """Put back what glibc arrives at by itself once a program has freed large blocks."""
     global _users
     with _lock:
         _users -= 1
         if _users == 0:
-            libc.mallopt(_TRIM_THRESHOLD, _DEFAULT_TRIM)
+            libc.mallopt(_TRIM_THRESHOLD, _SETTLED)
             libc.malloc_trim(0)

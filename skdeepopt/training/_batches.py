@@ -104,7 +104,27 @@ class Batches:
         inputs = as_network_input(inputs, self.device)
         if self.augment is None or self.generator is None:
             return inputs
-        return self.augment(inputs, self.generator)
+        changed = self.augment(inputs, self.generator)
+        if not _alike(changed, inputs):
+            raise ValueError(
+                f"augment returns a float32 batch of the shape it got, {tuple(inputs.shape)}, not "
+                f"{_described(changed)}."
+            )
+        return changed
+
+
+def _alike(changed: object, inputs: torch.Tensor) -> bool:
+    return (
+        isinstance(changed, torch.Tensor)
+        and changed.shape == inputs.shape
+        and changed.dtype == inputs.dtype
+    )
+
+
+def _described(value: object) -> str:
+    if isinstance(value, torch.Tensor):
+        return f"{tuple(value.shape)} of {value.dtype}"
+    return f"a {type(value).__name__}"
 
 
 def as_network_input(inputs: torch.Tensor, device: torch.device) -> torch.Tensor:

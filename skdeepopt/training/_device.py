@@ -9,8 +9,10 @@ __all__ = ["PRECISIONS", "resolve_device", "training_dtype"]
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
-def resolve_device(device: str | torch.device) -> torch.device:
+def resolve_device(device: str | torch.device, *, owner: str = "") -> torch.device:
     """Device that `device` names; ``"auto"`` is the first CUDA device, else the CPU.
+
+    `owner` is who asks, and opens every message.
 
     Raises
     ------
@@ -19,12 +21,17 @@ def resolve_device(device: str | torch.device) -> torch.device:
     """
     if isinstance(device, str) and device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    allowed = f"device is 'auto' or a torch device such as 'cpu' or 'cuda:0', not {device!r}."
+    allowed = (
+        f"{owner}{'.' if owner else ''}device is 'auto' or a torch device such as 'cpu' or "
+        f"'cuda:0', not {device!r}."
+    )
+    if device == "gpu":
+        raise ValueError(f"{allowed} Did you mean 'cuda'?")
     if not isinstance(device, (str, torch.device)):
         raise TypeError(allowed)
     try:
         resolved = torch.device(device)
-        torch.empty(0, device=resolved)
+        torch.empty(0, device=resolved).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{allowed} Torch says: {reason}") from error

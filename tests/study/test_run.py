@@ -4,9 +4,11 @@ import joblib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.naive_bayes import GaussianNB
 
-from skdeepopt.study._run import missing_tasks, run_task, seconds_left
+from skdeepopt.study._run import Task, missing_tasks, run_task, seconds_left, warm_up
 from skdeepopt.study._store import CellStore
+from skdeepopt.study._techniques import Technique
 
 
 def run_all(folder, setting, dataset, techniques, n_seeds, stop_after=None):
@@ -105,3 +107,15 @@ def test_the_latency_is_that_of_one_thread(tmp_path, setting, dataset, technique
     store = run_all(tmp_path, setting, dataset, techniques[:1], n_seeds=1)
 
     assert store.find("baseline", 0).context["machine"]["torch_threads"] == 1
+
+
+def test_warming_up_trains_on_some_images_of_every_class(setting, dataset):
+    built = []
+
+    def build(setting, seed):
+        built.append(GaussianNB())
+        return built[0]
+
+    warm_up(Task(Technique("baseline", "", build), 0), setting, dataset)
+
+    assert built[0].class_count_.tolist() == [3, 3, 3]
