@@ -19,7 +19,18 @@ _ROOMS = {
     "save": "skdeepopt.storage",
 }
 
-__all__ = [*sorted(_ROOMS), "__version__"]
+__all__ = [
+    "CNNClassifier",
+    "CNNRegressor",
+    "ImageAugmenter",
+    "ImageScaler",
+    "NeuralClassifier",
+    "NeuralRegressor",
+    "__version__",
+    "load",
+    "measure",
+    "save",
+]
 
 
 def __getattr__(name: str) -> Any:

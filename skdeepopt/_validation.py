@@ -51,7 +51,7 @@ def check_integer(owner: object, name: str, *, minimum: int = 1) -> int:
     value = getattr(owner, name)
     allowed = f"{_where(owner, name)} is an integer of at least {minimum}"
     if not isinstance(value, Integral) or isinstance(value, bool):
-        whole = isinstance(value, Real) and not isinstance(value, bool) and value == value // 1
+        whole = _is_number(value) and value == value // 1
         raise TypeError(f"{allowed}, not {value!r}.{_suggest(int(value)) if whole else ''}")
     if value < minimum:
         slip = _suggest(-int(value)) if -int(value) >= minimum else ""
@@ -59,14 +59,12 @@ def check_integer(owner: object, name: str, *, minimum: int = 1) -> int:
     return int(value)
 
 
-def check_real(
-    owner: object, name: str, *, minimum: float = 0.0, inclusive: bool = True
-) -> float:
+def check_real(owner: object, name: str, *, minimum: float = 0.0, inclusive: bool = True) -> float:
     """Value of ``owner.name``, a finite number of at least (or above) `minimum`."""
-    value = getattr(owner, name)
+    value: Any = getattr(owner, name)
     bound = "of at least" if inclusive else "above"
     allowed = f"{_where(owner, name)} is a finite number {bound} {minimum:g}, not {value!r}."
-    if not isinstance(value, Real) or isinstance(value, bool):
+    if not _is_number(value):
         raise TypeError(allowed + _as_number(value))
     inside = value >= minimum if inclusive else value > minimum
     if not (math.isfinite(value) and inside):
@@ -77,10 +75,10 @@ def check_real(
 
 def check_ratio(owner: object, name: str, *, low_inclusive: bool = True) -> float:
     """Value of ``owner.name``, a ratio in [0, 1), or in (0, 1) where zero makes no sense."""
-    value = getattr(owner, name)
+    value: Any = getattr(owner, name)
     bracket = "[" if low_inclusive else "("
     allowed = f"{_where(owner, name)} is a ratio in {bracket}0, 1), not {value!r}."
-    if not isinstance(value, Real) or isinstance(value, bool):
+    if not _is_number(value):
         raise TypeError(allowed + _as_number(value))
     above = value >= 0 if low_inclusive else value > 0
     if not (above and value < 1):
@@ -93,6 +91,10 @@ def did_you_mean(value: object, choices: Iterable[str]) -> str:
     """Sentence that suggests the choice nearest to `value`, empty where none is near."""
     near = difflib.get_close_matches(str(value).lower(), list(choices), n=1, cutoff=0.5)
     return _suggest(near[0]) if near else ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _where(owner: object, name: str) -> str:

@@ -108,11 +108,12 @@ def _chosen(only: Sequence[str] | None) -> list[Technique]:
 
 def _opening(dataset: Any, techniques: Sequence[Technique], store: CellStore) -> str:
     done = len(store.cells([technique.name for technique in techniques]))
+    seeds = "seed" if store.n_seeds == 1 else "seeds"
     shape = "x".join(str(length) for length in dataset.X_train.shape[1:])
     lines = [
         f"{dataset.name}: {len(dataset.X_train)} training and {len(dataset.X_test)} test images "
         f"of {shape}, {len(dataset.class_names)} classes; "
-        f"{len(techniques)} techniques with {store.n_seeds} seeds each"
+        f"{len(techniques)} techniques x {store.n_seeds} {seeds}"
     ]
     if done:
         total = len(techniques) * store.n_seeds
@@ -143,7 +144,14 @@ def _compute(
 
 
 def _report(setting: StudySetting, dataset: Any, store: CellStore, *, is_complete: bool) -> None:
-    from skdeepopt.report import build_rows, results_document, write_chart, write_csv, write_json
+    from skdeepopt.report import (
+        build_rows,
+        chart_subtitle,
+        results_document,
+        write_chart,
+        write_csv,
+        write_json,
+    )
     from skdeepopt.study import TECHNIQUES
 
     cells = store.cells(TECHNIQUES)
@@ -154,7 +162,7 @@ def _report(setting: StudySetting, dataset: Any, store: CellStore, *, is_complet
     if not rows:
         print("no training is finished yet", flush=True)
         return
-    title = f"{setting.data}: mean and deviation over {store.n_seeds} seeds"
+    title = f"{setting.data}, {chart_subtitle(rows)}"
     write_chart(store.folder / "chart.png", rows, title=title)
     _print_table(rows)
     print(f"results.json, results.csv, chart.png and the models are in {store.folder}", flush=True)

@@ -46,10 +46,14 @@ def _hashes(column: np.ndarray, seed: int) -> np.ndarray:
     row_bytes = rows.dtype.itemsize * rows.shape[1]
     n_words = -(-row_bytes // 8)
     keys = np.random.default_rng(seed).integers(1, 2**63, n_words, dtype=np.uint64) | np.uint64(1)
-    return np.concatenate([
-        (_words(rows[start : start + _CHUNK], row_bytes, n_words) * keys).sum(1, dtype=np.uint64)
-        for start in range(0, len(rows), _CHUNK)
-    ])
+    return np.concatenate(
+        [
+            (_words(rows[start : start + _CHUNK], row_bytes, n_words) * keys).sum(
+                1, dtype=np.uint64
+            )
+            for start in range(0, len(rows), _CHUNK)
+        ]
+    )
 
 
 def _words(rows: np.ndarray, row_bytes: int, n_words: int) -> np.ndarray:

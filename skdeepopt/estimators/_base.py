@@ -87,7 +87,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         """New module for images of ``self.image_shape_``; `data` is None for a loaded model."""
 
     @abstractmethod
-    def _read_targets(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
+    def _read_targets(self, y: Any, *, reset: bool) -> np.ndarray:
         """Targets as an array; with `reset`, learn what predictions need of them."""
 
     @abstractmethod
@@ -290,7 +290,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         layout = self._read_layout(shape or rows.shape, reset=reset)
         if sample_weight is not None:
             self._check_classes(y[sample_weight > 0])
-        targets = self._read_targets(y if classes is None else (y, classes), reset=reset)
+        with self._named_in_messages():
+            targets = self._read_targets(y if classes is None else (y, classes), reset=reset)
         inputs = layout.as_images(as_tensor(rows))
         data = training_data(inputs, rows, targets, sample_weight)
         return self._finish_targets(data, reset=reset)
@@ -324,8 +325,9 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         with TorchStream(seed, device).borrowed():
             module = self._built(data)
             self._check_module(module)
+        channels_last: Any = {"memory_format": torch.channels_last}  # torch's stub lacks it.
         net = TensorNet(
-            module.to(device=device, memory_format=torch.channels_last),
+            module.to(device=device, **channels_last),
             self._criterion(),
             optimizer=optimizer,
             lr=self._peak_rate(),
@@ -551,10 +553,19 @@ class _Asked:
 
 @contextmanager
 def _weights_kept_on_failure(net: TensorNet) -> Iterator[None]:
-    """Put the weights back when an exception ends a training."""
-    before = copy.deepcopy(net.module_.state_dict())
+    """Put weights and history back when an exception ends a training.
+
+    An interrupt keeps the weights that were reached, and the history of whole epochs.
+    """
+    before, epochs = copy.deepcopy(net.module_.state_dict()), len(net.history)
     try:
         yield
     except Exception:
         net.module_.load_state_dict(before)
+        del net.history[epochs:]
+        net.initialize_optimizer()  # its moments may not be finite any more
+        raise
+    except KeyboardInterrupt:
+        if net.history and "lr" not in net.history[-1]:
+            del net.history[-1]
         raise

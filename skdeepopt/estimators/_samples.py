@@ -11,7 +11,14 @@ from sklearn.model_selection import train_test_split
 from skdeepopt.data._canonical import canonical_order
 from skdeepopt.training._batches import TensorData
 
-__all__ = ["as_history", "as_tensor", "auto_batch_size", "channel_statistics", "held_out", "training_data"]
+__all__ = [
+    "as_history",
+    "as_tensor",
+    "auto_batch_size",
+    "channel_statistics",
+    "held_out",
+    "training_data",
+]
 
 _MOST_REPEATS = 8
 """Mean integer sample weight up to which rows are repeated rather than losses weighted."""

@@ -94,8 +94,8 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         if not isinstance(given, Mapping):
             error = ValueError if isinstance(given, str) else TypeError
             raise error(f"{allowed}, not {given!r}.{did_you_mean(given, ['balanced'])}")
-        factors = list(given.values())
-        if not all(isinstance(f, Real) and math.isfinite(f) and f >= 0 for f in factors):
+        factors: list[Any] = list(given.values())
+        if not all(isinstance(f, Real) and math.isfinite(f) and float(f) >= 0 for f in factors):
             raise ValueError(f"{allowed}, not {given!r}.")
 
     def _target_checks(self) -> dict[str, Any]:

@@ -26,6 +26,9 @@ class Standardize(nn.Module):
     [[[[2.0, 2.0]]]]
     """
 
+    mean: torch.Tensor
+    scale: torch.Tensor
+
     def __init__(self, mean: torch.Tensor, scale: torch.Tensor) -> None:
         super().__init__()
         self.register_buffer("mean", mean.reshape(1, -1, 1, 1))

@@ -9,7 +9,6 @@ from typing import Any
 
 from torch import nn
 
-from skdeepopt._typing import ImageShape
 from skdeepopt.nets._compact import CompactCNN
 from skdeepopt.nets._lenet import LeNet5, LeNet300
 from skdeepopt.nets._mlp import MLP
@@ -28,7 +27,7 @@ ARCHITECTURES: dict[str, type[nn.Module]] = {
 
 def build_network(
     architecture: str,
-    image_shape: ImageShape,
+    image_shape: tuple[int, ...],
     n_outputs: int,
     *,
     widths: Sequence[int] | float | None = None,
@@ -68,11 +67,13 @@ def build_network(
     return network(image_shape, n_outputs, **arguments)
 
 
-def _widths(network: Any, widths: Sequence[int] | float | None) -> Sequence[int]:
+def _widths(network: Any, widths: Any) -> Sequence[int]:
     if widths is None:
         return network.default_widths
     if isinstance(widths, Real):
-        if not widths > 0:
-            raise ValueError(f"widths as a number multiplies the default ones; it is above 0, not {widths!r}.")
+        if not float(widths) > 0:
+            raise ValueError(
+                f"widths as a number multiplies the default ones; it is above 0, not {widths!r}."
+            )
         return tuple(max(1, round(width * float(widths))) for width in network.default_widths)
     return widths

@@ -136,9 +136,7 @@ class ImageAugmenter(BaseEstimator):
         moved = windows[torch.arange(n_samples, device=images.device), :, down, across]
         return moved.contiguous(memory_format=torch.channels_last)
 
-    def _affine_maps(
-        self, n_maps: int, aspect: float, generator: torch.Generator
-    ) -> torch.Tensor:
+    def _affine_maps(self, n_maps: int, aspect: float, generator: torch.Generator) -> torch.Tensor:
         """Maps from output to input coordinates, of shape (n_maps, 2, 3), sides being [-1, 1]."""
         draw = torch.rand(5, n_maps, generator=generator) * 2 - 1
         angle = draw[0] * math.radians(self.rotation)

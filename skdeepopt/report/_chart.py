@@ -144,7 +144,7 @@ def _style_vertical(axes: Axes) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(6))
     # The margin may reach past 100 %, the labels may not.
     axes.yaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:.4g}" if value <= 100 else "")
+        FuncFormatter(lambda value, _: f"{value:.4g}" if value < 100.001 else "")
     )
 
 

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = ["BASELINE", "COLUMNS", "Change", "Column", "Row", "Summary", "build_rows"]
-__all__ += ["header_and_body", "rich_table", "table_caption", "text_table", "to_ascii"]
+__all__ += [
+    "chart_subtitle",
+    "header_and_body",
+    "rich_table",
+    "table_caption",
+    "text_table",
+    "to_ascii",
+]
 
 BASELINE = "baseline"
 
@@ -200,13 +207,18 @@ def rich_table(rows: Sequence[Row], *, width: int = 100, ascii_only: bool = Fals
 
 def table_caption(rows: Sequence[Row]) -> str:
     """What the figures of the table mean."""
-    n_seeds = max(len(row.seeds) for row in rows)
-    of_seeds = f"Mean ± sample deviation over {n_seeds} seeds" if n_seeds > 1 else "One seed"
+    of_seeds = chart_subtitle(rows).replace("and", "±").capitalize()
     return (
         f"{of_seeds}. Changes are against the {BASELINE}:\n"
         "accuracy in points, the rest as a ratio. Training is all of fit, a search with every\n"
         "candidate it tries; 1 KB is 1000 bytes; latency is predict on one image, one thread."
     )
+
+
+def chart_subtitle(rows: Sequence[Row]) -> str:
+    """What a point and its bars stand for."""
+    n_seeds = max(len(row.seeds) for row in rows)
+    return f"mean and sample deviation over {n_seeds} seeds" if n_seeds > 1 else "one seed"
 
 
 def to_ascii(text: str) -> str:

@@ -69,9 +69,7 @@ def run_task(
         start = time.perf_counter()
         estimator.fit(dataset.X_train, dataset.y_train)
         seconds = time.perf_counter() - start
-    before_saving()
-    # More threads than one only add waiting at batch 1, and far more of it on a busy machine.
-    with limited_threads(1):
+        before_saving()
         cell = _measured(task, estimator, seconds, setting, dataset, store)
     store.add(cell)
     return cell

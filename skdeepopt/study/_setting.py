@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from skdeepopt.exceptions import DatasetError
 
@@ -47,7 +46,7 @@ class StudySetting:
     n_repeats : int
         Timed answers behind a latency.
     n_threads : int
-        Threads that train. One answers, whatever trained: at batch 1 there is nothing to divide.
+        Threads that train and answer.
     version : int, default=CONFIG_VERSION
     """
 
@@ -109,8 +108,9 @@ def setting_for(dataset: Any, *, quick: bool) -> StudySetting:
         batch_sizes=(32, 64) if small else (64, 128, 256),
         widths=(0.5, 1.0) if quick else (0.5, 1.0, 2.0),
         n_repeats=50 if quick else 100,
-        # Steps on a small set are too short to be divided among threads.
-        n_threads=1 if small else torch.get_num_threads(),
+        # One thread keeps seconds comparable: small steps hardly gain from a second one, and on
+        # a busy machine threads that wait for each other cost a tenfold.
+        n_threads=1,
     )
 
 

@@ -52,9 +52,8 @@ def batch_invariant(module: nn.Module, n_samples: int) -> Iterator[None]:
 def _replacement(layer: nn.Module) -> Callable[..., torch.Tensor] | None:
     if isinstance(layer, nn.Linear):
         return _linear
-    if not isinstance(layer, nn.Conv2d) or isinstance(layer.padding, str):
-        return None
-    return _convolution if layer.padding_mode == "zeros" else None
+    zeros = isinstance(layer, nn.Conv2d) and layer.padding_mode == "zeros"
+    return _convolution if zeros else None
 
 
 def _linear(layer: nn.Linear, inputs: torch.Tensor) -> torch.Tensor:
@@ -67,7 +66,7 @@ def _linear(layer: nn.Linear, inputs: torch.Tensor) -> torch.Tensor:
 
 def _convolution(layer: nn.Conv2d, inputs: torch.Tensor) -> torch.Tensor:
     weight, bias = layer.weight, layer.bias
-    if inputs.ndim != 4:
+    if inputs.ndim != 4 or isinstance(layer.padding, str):
         return layer._conv_forward(inputs, weight, bias)
     return torch.mkldnn_convolution(
         inputs, weight, bias, layer.padding, layer.stride, layer.dilation, layer.groups

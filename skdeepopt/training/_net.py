@@ -31,6 +31,7 @@ _LOSS_CHECK_EVERY = 32
 _INFERENCE_BATCH = 512
 """Samples at a time at predict: large enough to be fast, small enough to stay in the cache."""
 
+
 class EpochObserver(Protocol):
     """Is told of every epoch, and may end the training."""
 
@@ -207,7 +208,8 @@ class TensorNet(NeuralNet):
     def _train_epoch(self, course: _Course) -> None:
         self.module_.train()
         listened = self._is_listened_to()
-        total, right, seen = torch.zeros((), device=self.device), 0, 0
+        total, seen = torch.zeros((), device=self.device), 0
+        right: torch.Tensor | int = 0
         for step, batch in enumerate(course.batches):
             self._set_rate(course.next_rate())
             if listened:
@@ -217,12 +219,12 @@ class TensorNet(NeuralNet):
             total += loss * len(batch[0])
             right = right + _n_right(outputs, batch[1])
             if step % _LOSS_CHECK_EVERY == 0:
-                self._check_finite(total)
+                self._check_finite(total, course.lr)
             if listened:
                 self.history.record_batch("train_loss", loss.item())
                 self.history.record_batch("train_batch_size", len(batch[0]))
                 self.notify("on_batch_end", batch=batch[:2], training=True, loss=loss)
-        self._check_finite(total)
+        self._check_finite(total, course.lr)
         self._record("train", total, right, seen)
         self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
 
@@ -239,7 +241,8 @@ class TensorNet(NeuralNet):
     @torch.inference_mode()
     def _validate(self, batches: Batches) -> None:
         self.module_.eval()
-        total, right, seen = torch.zeros((), device=self.device), 0, 0
+        total, seen = torch.zeros((), device=self.device), 0
+        right: torch.Tensor | int = 0
         with self._autocast(self.predict_dtype):
             for inputs, targets, weights in batches:
                 outputs = self.module_(inputs)
@@ -253,13 +256,13 @@ class TensorNet(NeuralNet):
         if isinstance(right, torch.Tensor):
             self.history.record(f"{prefix}_score", float(right) / seen)
 
-    def _check_finite(self, total: torch.Tensor) -> None:
+    def _check_finite(self, total: torch.Tensor, peak: float) -> None:
         if math.isfinite(float(total)):
             return
         rate = self.optimizer_.param_groups[0]["lr"]
         raise TrainingDivergedError(
             f"The training loss is not finite in epoch {len(self.history)} at learning rate "
-            f"{rate:.3g}. Did you mean a smaller one, lr={self.lr / 10:.3g}?"
+            f"{rate:.3g}. Did you mean a smaller one, lr={peak / 10:.3g}?"
         )
 
     def _set_rate(self, rate: float) -> None:

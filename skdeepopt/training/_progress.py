@@ -35,7 +35,9 @@ class ProgressLines(Callback):
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         done = len(net.history) - self._before
         left = (perf_counter() - self._start) / done * (self.epochs - done)
-        sys.stdout.write(f"epoch {done}/{self.epochs}  {_described(net.history[-1])}  {left:.0f} s left\n")
+        sys.stdout.write(
+            f"epoch {done}/{self.epochs}  {_described(net.history[-1])}  {left:.0f} s left\n"
+        )
         sys.stdout.flush()
 
 
@@ -60,9 +62,7 @@ class ProgressBar(Callback):
             TextColumn("{task.fields[state]}"),
             TimeRemainingColumn(),
         )
-        self._task = self._bar.add_task(
-            "", total=None, epoch=0, epochs=self.epochs, state=""
-        )
+        self._task = self._bar.add_task("", total=None, epoch=0, epochs=self.epochs, state="")
         self._before = len(net.history)
         self._bar.start()
 
@@ -79,7 +79,9 @@ class ProgressBar(Callback):
         self._seen += len(batch[0])
         rate = self._seen / (perf_counter() - self._start)
         self._bar.update(
-            self._task, advance=len(batch[0]), state=f"loss {loss.item():.4f}  {rate:,.0f} samples/s"
+            self._task,
+            advance=len(batch[0]),
+            state=f"loss {loss.item():.4f}  {rate:,.0f} samples/s",
         )
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:

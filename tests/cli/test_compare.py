@@ -171,7 +171,7 @@ def test_a_quick_comparison_of_the_real_techniques_runs_and_stops_on_ctrl_c(tmp_
     command = [sys.executable, "-m", "skdeepopt", "compare", "--quick", "--out", str(out)]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        next(line for line in process.stdout if line.startswith("[2/12]"))
+        next(line for line in process.stdout if line.startswith("[ 2/12]"))
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
     stopped_at = len(without_clock(out))

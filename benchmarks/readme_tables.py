@@ -1,0 +1,267 @@
+"""The README's table of figures, made from the records of the benchmarks.
+
+What stands between the markers ``<!-- figures: begin -->`` and ``<!-- figures: end -->`` is
+replaced. A figure without a record reads "not measured yet".
+
+    python benchmarks/readme_tables.py            writes the table into README.md
+    python benchmarks/readme_tables.py --check    exits 1 when README.md is out of date
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+UNMEASURED = "not measured yet"
+PACKAGES = ("python", "scikit-learn", "skorch", "torch", "numpy")
+
+Record = dict[str, Any]
+
+
+class Figure(NamedTuple):
+    """A row of the table: what it says, the record it reads, and how the record is told."""
+
+    text: str
+    record: str
+    told: Callable[[Record], str]
+    must: str
+    aim: str = ""
+
+
+def _over_seeds(goal: str) -> Callable[[Record], str]:
+    def told(results: Record) -> str:
+        figure = results["figures"][goal]
+        ratio, seconds, peer = figure["ratio"], figure["seconds"], figure["tutorial_seconds"]
+        at_least = "at least " if figure["ratio_is_a_lower_bound"] else ""
+        parts = [
+            f"{at_least}1/{ratio['mean']:.0f} (ratio {_plus_minus(ratio, 1)}, {ratio['n']} seeds)",
+            f"{_plus_minus(seconds, 2)} s to {_plus_minus(figure['accuracy'], 2, 100)} %"
+            + _missed(figure["accuracy"]["mean"], float(goal) / 100),
+            f"tutorial {_plus_minus(peer, 0)} s{_stopped(figure, goal)}",
+        ]
+        return "; ".join(parts)
+
+    return told
+
+
+def _missed(accuracy: float, goal: float) -> str:
+    return "" if accuracy >= goal else " (**goal missed**)"
+
+
+def _stopped(figure: Record, goal: str) -> str:
+    if not figure["ratio_is_a_lower_bound"]:
+        return ""
+    reached, seeds = figure["tutorial_reached"], len(figure["tutorial_epochs"])
+    return (
+        f", which reached {goal} % with {reached} of {seeds} seeds in "
+        f"{max(figure['tutorial_epochs'])} epochs, so the ratio is a lower bound"
+    )
+
+
+def _throughput(net: str, peer: str) -> Callable[[Record], str]:
+    def told(results: Record) -> str:
+        rates = results[net]["samples_per_second"]
+        return (
+            f"{_quartiles(results[net]['ratio_to'][peer], 'x')}; "
+            f"{rates['ours']['mean']:,.0f} ± {rates['ours']['std']:,.0f} against "
+            f"{rates[peer]['mean']:,.0f} ± {rates[peer]['std']:,.0f} a second"
+        )
+
+    return told
+
+
+def _conformance(results: Record) -> str:
+    checks, laws = list(results["estimators"].values()), results["laws"]
+    return f"checks of {len(checks)} estimators: {_counts(checks)}; own laws: {_counts([laws])}"
+
+
+def _counts(all_counts: list[Record]) -> str:
+    kinds = ("passed", "failed", "skipped", "expected_failures")
+    sums = {kind: sum(counts[kind] for counts in all_counts) for kind in kinds}
+    return ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in sums.items())
+
+
+def _import_time(results: Record) -> str:
+    torch = "torch **imported**" if results["imports_torch"] else "torch not imported"
+    return f"{_quartiles(results['added_s'], ' s', 3)}; {torch}"
+
+
+def _peak_memory(results: Record) -> str:
+    warm, cold = (results[kind]["peak_bytes"] for kind in ("warm", "cold"))
+    return (
+        f"{_plus_minus(warm, 0, 1e-6)} MB ({warm['n']} runs); in a process that never fitted "
+        f"before {_plus_minus(cold, 0, 1e-6)} MB"
+    )
+
+
+def _fuzz(results: Record) -> str:
+    return (
+        f"{results['n_failures']} failures of {results['n']:,} files; load "
+        f"{results['load_ms_median']:.1f} ms in the median, {results['load_ms_max']:.0f} ms at most"
+    )
+
+
+def _quartiles(ratio: Record, unit: str, digits: int = 2) -> str:
+    middle, low, high = (f"{ratio[key]:.{digits}f}" for key in ("median", "q25", "q75"))
+    return f"{middle}{unit} ({low} to {high}, {ratio['n']} rounds)"
+
+
+def _plus_minus(values: Record, digits: int, factor: float = 1.0) -> str:
+    mean = f"{values['mean'] * factor:.{digits}f}"
+    return mean if values["std"] is None else f"{mean} ± {values['std'] * factor:.{digits}f}"
+
+
+MNIST = "MNIST, one thread: seconds of `fit` until {} %, against the usual tutorial recipe in torch"
+RATE = "samples a second of training, {}, against skorch's {}"
+PREDICT = "`predict_proba` of 10,000 images against the bare module in one batch loop, {}"
+SKORCH = (("skorch_defaults", "defaults", "1.8x", "2.5x"), ("skorch_fast", "fastest settings"))
+NETS = (("lenet5", "LeNet-5"), ("compact", "compact CNN"))
+FIGURES = (
+    Figure(
+        "`check_estimator` of every public estimator, array API checks on, and this package's laws",
+        "conformance",
+        _conformance,
+        "all pass, no expected failure",
+    ),
+    Figure(MNIST.format("99.0"), "time_to_accuracy", _over_seeds("99.0"), "1/50", "1/100"),
+    Figure(MNIST.format("99.4"), "time_to_accuracy", _over_seeds("99.4"), "1/8", "1/15"),
+    *(
+        Figure(RATE.format(title, words), "throughput", _throughput(net, peer), *goals)
+        for peer, words, *goals in (*SKORCH[:1], (*SKORCH[1], ""))
+        for net, title in NETS
+    ),
+    Figure(
+        "`fit` against a hand-written torch loop with the same tricks",
+        "fit_overhead",
+        lambda results: _quartiles(results["ratio"], "x its time", 3),
+        "at most 1.05x",
+        "1.02x",
+    ),
+    *(
+        Figure(
+            PREDICT.format(title),
+            "predict_overhead",
+            lambda results, net=net: _quartiles(results[net]["ratio"], "x its time", 3),
+            "at most 1.10x",
+        )
+        for net, title in NETS
+    ),
+    Figure("`import skdeepopt`", "import_time", _import_time, "under 0.3 s, torch not imported"),
+    Figure(
+        "peak memory added by fitting 60,000 uint8 images",
+        "peak_memory",
+        _peak_memory,
+        "under 400 MB",
+        "250 MB",
+    ),
+    Figure(
+        "damaged and hostile model files: refused or loaded, within a second",
+        "fuzz_model_files",
+        _fuzz,
+        "0 failures, under 1 s",
+    ),
+)
+
+
+def read_records(folder: Path) -> dict[str, Record]:
+    """The records that are there, of those that the table needs."""
+    paths = {figure.record: folder / f"{figure.record}.json" for figure in FIGURES}
+    return {
+        name: json.loads(path.read_text(encoding="utf-8"))
+        for name, path in paths.items()
+        if path.exists()
+    }
+
+
+def table(records: dict[str, Record]) -> str:
+    """The table in Markdown, and what it was measured on."""
+    lines = ["| figure | measured | must | aim |", "|---|---|---|---|"]
+    lines += [
+        f"| {f.text} | {_measured(f, records.get(f.record))} | {f.must} | {f.aim} |"
+        for f in FIGURES
+    ]
+    lines += ["", "Means ± standard deviation; of ratios and import times the median (quartiles)."]
+    return "\n".join(lines + _machines(records))
+
+
+def _measured(figure: Figure, record: Record | None) -> str:
+    if record is None:
+        return UNMEASURED
+    try:
+        return figure.told(record["results"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"readme_tables: the record {figure.record!r} does not have the shape that its "
+            f"script writes now ({error!r}). Did you forget to run it again?"
+        ) from error
+
+
+def _machines(records: dict[str, Record]) -> list[str]:
+    """A line for each machine and set of versions; the figures are named where there are many."""
+    groups: dict[str, list[str]] = {}
+    for name, record in records.items():
+        groups.setdefault(_ran_on(record), []).append(name)
+    if len(groups) < 2:
+        return [f"Measured on {machine}." for machine in groups]
+    return [f"Measured on {machine}: {', '.join(names)}." for machine, names in groups.items()]
+
+
+def _ran_on(record: Record) -> str:
+    machine, versions = record["machine"], record["versions"]
+    threads = record["config"].get("threads", machine["torch_threads"])
+    named = (f"{package} {versions[package]}" for package in PACKAGES if package in versions)
+    return (
+        f"{machine['cpu']} ({', '.join(machine['instructions'])}), {threads} "
+        f"thread{'s' if threads != 1 else ''}, {', '.join(named)}"
+    )
+
+
+def updated(readme: str, content: str) -> str:
+    """`readme` with `content` between the markers."""
+    counts = readme.count(BEGIN), readme.count(END)
+    if counts != (1, 1) or readme.index(BEGIN) > readme.index(END):
+        raise ValueError(
+            f"readme_tables: README.md holds the markers {BEGIN} and {END} once each, in this "
+            f"order, not {counts[0]} and {counts[1]} times."
+        )
+    before, after = readme.partition(BEGIN)[0], readme.partition(END)[2]
+    return f"{before}{BEGIN}\n{content}\n{END}{after}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the table or check it; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 if out of date")
+    parser.add_argument("--quick", action="store_true", help="print the table, write nothing")
+    parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
+    parser.add_argument("--records", type=Path, default=ROOT / "benchmarks" / "records")
+    asked = parser.parse_args(arguments)
+    content = table(read_records(asked.records))
+    if asked.quick:
+        print(content)
+        return 0
+    if not asked.readme.exists():
+        print(f"readme_tables: there is no {asked.readme.name} to put the table into.")
+        return 1
+    before = asked.readme.read_text(encoding="utf-8")
+    try:
+        after = updated(before, content)
+    except ValueError as error:
+        print(error)
+        return 1
+    if not asked.check:
+        asked.readme.write_text(after, encoding="utf-8")
+        return 0
+    if before != after:
+        print("README.md is out of date: run python benchmarks/readme_tables.py")
+    return int(before != after)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
