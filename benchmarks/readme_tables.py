@@ -204,22 +204,23 @@ def _measured(figure: Figure, record: Record | None) -> str:
 
 def _machines(records: dict[str, Record]) -> list[str]:
     """A line for each machine and set of versions; the figures are named where there are many."""
-    groups: dict[str, list[str]] = {}
+    groups: dict[tuple[str, str], list[str]] = {}
     for name, record in records.items():
         groups.setdefault(_ran_on(record), []).append(name)
-    if len(groups) < 2:
-        return [f"Measured on {machine}." for machine in groups]
-    return [f"Measured on {machine}: {', '.join(names)}." for machine, names in groups.items()]
+    lines = []
+    for (machine, versions), names in groups.items():
+        threads = {records[name]["config"].get("threads") for name in names} - {None}
+        count = "/".join(map(str, sorted(threads)))
+        clocks = f"threads: {count}, " if threads else ""
+        figures = f": {', '.join(names)}" if len(groups) > 1 else ""
+        lines.append(f"Measured on {machine}, {clocks}with {versions}{figures}.")
+    return lines
 
 
-def _ran_on(record: Record) -> str:
+def _ran_on(record: Record) -> tuple[str, str]:
     machine, versions = record["machine"], record["versions"]
-    threads = record["config"].get("threads", machine["torch_threads"])
     named = (f"{package} {versions[package]}" for package in PACKAGES if package in versions)
-    return (
-        f"{machine['cpu']} ({', '.join(machine['instructions'])}), {threads} "
-        f"thread{'s' if threads != 1 else ''}, {', '.join(named)}"
-    )
+    return f"{machine['cpu']} ({', '.join(machine['instructions'])})", ", ".join(named)
 
 
 def updated(readme: str, content: str) -> str:

@@ -19,6 +19,8 @@ _ROOMS = {
     "save": "skdeepopt.storage",
 }
 
+_PUBLIC_ROOMS = ("datasets", "nets")
+
 __all__ = [
     "CNNClassifier",
     "CNNRegressor",
@@ -35,10 +37,12 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name on its first use, so that importing the package stays cheap."""
+    if name in _PUBLIC_ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_ROOMS[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOMS})
+    return sorted({*globals(), *_ROOMS, *_PUBLIC_ROOMS})

@@ -46,6 +46,7 @@ from skdeepopt.training._net import TensorNet
 from skdeepopt.training._optimizers import OPTIMIZERS, optimizer_arguments
 from skdeepopt.training._progress import progress_callback
 from skdeepopt.training._schedule import SCHEDULES
+from skdeepopt.training._threads import fair_threads
 
 __all__ = ["DeepEstimator"]
 
@@ -504,10 +505,15 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
 
     @contextmanager
     def _kept_on_failure(self) -> Iterator[None]:
-        """Leave everything as it was when an exception ends a fit; an interrupt keeps its net."""
+        """Leave everything as it was when an exception ends a fit; an interrupt keeps its net.
+
+        All of it runs with a fair number of threads: in a forked process each single operation
+        may hang otherwise.
+        """
         before = dict(self.__dict__)
         try:
-            yield
+            with fair_threads():
+                yield
         except Exception:
             self.__dict__.clear()
             self.__dict__.update(before)

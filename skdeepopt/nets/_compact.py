@@ -86,8 +86,15 @@ class CompactCNN(nn.Module):
         self.head = nn.Linear(channels * grid[0] * grid[1], n_outputs)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        pooled = self.pool(self.features(images)).flatten(1)
-        return self.head(self.dropout(pooled))
+        features = self.pool(self.features(images))
+        if features.requires_grad and features.is_contiguous(memory_format=torch.channels_last):
+            # Flattening hands back a gradient in another layout, which slows all layers before.
+            features.register_hook(_channels_last)
+        return self.head(self.dropout(features.flatten(1)))
+
+
+def _channels_last(gradient: torch.Tensor) -> torch.Tensor:
+    return gradient.contiguous(memory_format=torch.channels_last)
 
 
 class _Plan(NamedTuple):

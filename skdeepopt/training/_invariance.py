@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
 from torch.nn import functional
+
+from skdeepopt.training._forwards import Forward, replaced_forwards
 
 __all__ = ["batch_invariant"]
 
@@ -17,8 +17,7 @@ _ROWS_A_THREAD = 8
 below, other kernels change the last bits. Convolutions change theirs from 16 images on."""
 
 
-@contextmanager
-def batch_invariant(module: nn.Module, n_samples: int) -> Iterator[None]:
+def batch_invariant(module: nn.Module, n_samples: int) -> AbstractContextManager[None]:
     """Give a few samples the arithmetic that they would get among many.
 
     scikit-learn expects the same answer for a sample alone and among others, but on a CPU torch
@@ -33,23 +32,11 @@ def batch_invariant(module: nn.Module, n_samples: int) -> Iterator[None]:
         Samples that it is about to see; nothing is done for many.
     """
     if n_samples >= 2 * _ROWS_A_THREAD * torch.get_num_threads():
-        yield
-        return
-    replaced: list[nn.Module] = []
-    for layer in module.modules():
-        forward = _replacement(layer)
-        if forward is not None:
-            # Straight into the instance, since nn.Module's own assignment is slow.
-            layer.__dict__["forward"] = partial(forward, layer)
-            replaced.append(layer)
-    try:
-        yield
-    finally:
-        for layer in replaced:
-            layer.__dict__.pop("forward", None)
+        return nullcontext()
+    return replaced_forwards(module, _replacement)
 
 
-def _replacement(layer: nn.Module) -> Callable[..., torch.Tensor] | None:
+def _replacement(layer: nn.Module) -> Forward | None:
     if isinstance(layer, nn.Linear):
         return _linear
     zeros = isinstance(layer, nn.Conv2d) and layer.padding_mode == "zeros"

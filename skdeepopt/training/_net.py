@@ -17,11 +17,12 @@ from skdeepopt._random import TorchStream
 from skdeepopt.exceptions import TrainingDivergedError
 from skdeepopt.training._allocator import keep_freed_memory
 from skdeepopt.training._batches import Batch, Batches, TensorData, as_network_input
+from skdeepopt.training._convolution import fast_strided_convolutions
 from skdeepopt.training._early_stopping import EarlyStop
 from skdeepopt.training._invariance import batch_invariant
 from skdeepopt.training._optimizers import parameter_groups
 from skdeepopt.training._schedule import rate_factor
-from skdeepopt.training._threads import fair_threads
+from skdeepopt.training._threads import fair_threads, work_of
 
 __all__ = ["TensorNet"]
 
@@ -128,8 +129,9 @@ class TensorNet(NeuralNet):
         """
         course = _Course(epochs, lr, schedule, self._batches(data, training=True))
         held_out = None if validation is None else self._batches(validation, training=False)
+        work = work_of(self.module_, self.batch_size * data.inputs[0].numel())
         try:
-            with fair_threads(), keep_freed_memory():
+            with fair_threads(work), keep_freed_memory(), fast_strided_convolutions(self.module_):
                 self.notify("on_train_begin", X=None, y=None)
                 for _ in range(epochs):
                     if self._epoch(course, held_out, early_stop, observer):
@@ -148,9 +150,11 @@ class TensorNet(NeuralNet):
         ----------
         inputs : Tensor of shape (n_samples, ...)
         """
-        self.module_.eval()
+        if self.module_.training:
+            self.module_.eval()
         count = -(-len(inputs) // _INFERENCE_BATCH)
-        with fair_threads(), torch.inference_mode(), self._exact(len(inputs)):
+        work = work_of(self.module_, inputs.numel())
+        with fair_threads(work), torch.inference_mode(), self._exact(len(inputs)):
             parts = [self._answers(part) for part in inputs.tensor_split(count)]
         return (parts[0] if len(parts) == 1 else torch.cat(parts)).cpu()
 
@@ -217,13 +221,16 @@ class TensorNet(NeuralNet):
             loss, outputs = self._step(batch)
             seen += len(batch[0])
             total += loss * len(batch[0])
-            right = right + _n_right(outputs, batch[1])
+            n_right = _n_right(outputs, batch[1])
+            right = right if n_right is None else right + n_right
             if step % _LOSS_CHECK_EVERY == 0:
                 self._check_finite(total, course.lr)
             if listened:
                 self.history.record_batch("train_loss", loss.item())
                 self.history.record_batch("train_batch_size", len(batch[0]))
-                self.notify("on_batch_end", batch=batch[:2], training=True, loss=loss)
+                self.notify(
+                    "on_batch_end", batch=batch[:2], training=True, loss=loss, n_right=n_right
+                )
         self._check_finite(total, course.lr)
         self._record("train", total, right, seen)
         self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
@@ -247,7 +254,8 @@ class TensorNet(NeuralNet):
             for inputs, targets, weights in batches:
                 outputs = self.module_(inputs)
                 total += self.criterion_(outputs, targets, weights) * len(inputs)
-                right = right + _n_right(outputs, targets)
+                n_right = _n_right(outputs, targets)
+                right = right if n_right is None else right + n_right
                 seen += len(inputs)
         self._record("valid", total, right, seen)
 
@@ -313,8 +321,8 @@ class _Course:
         return rate
 
 
-def _n_right(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor | int:
-    """Samples whose largest logit is their label's; 0, an int, for regression."""
+def _n_right(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor | None:
+    """Samples whose largest logit is their label's; None for regression."""
     if targets.is_floating_point():
-        return 0
+        return None
     return (outputs.argmax(1) == targets).sum()

@@ -58,7 +58,7 @@ class ProgressBar(Callback):
 
         self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-            BarColumn(),
+            BarColumn(bar_width=16),
             TextColumn("{task.fields[state]}"),
             TimeRemainingColumn(),
         )
@@ -68,24 +68,25 @@ class ProgressBar(Callback):
 
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
         self._start = perf_counter()
-        self._seen = 0
+        self._seen, self._loss, self._right = 0, 0.0, 0.0
         self._bar.update(
             self._task,
             epoch=len(net.history) - self._before,
             total=self.epochs * len(dataset_train),
         )
 
-    def on_batch_end(self, net: Any, batch: Any = None, loss: Any = None, **kwargs: Any) -> None:
-        self._seen += len(batch[0])
-        rate = self._seen / (perf_counter() - self._start)
-        self._bar.update(
-            self._task,
-            advance=len(batch[0]),
-            state=f"loss {loss.item():.4f}  {rate:,.0f} samples/s",
-        )
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        self._bar.update(self._task, state=_described(net.history[-1]))
+    def on_batch_end(
+        self, net: Any, batch: Any = None, loss: Any = None, n_right: Any = None, **kwargs: Any
+    ) -> None:
+        n_samples = len(batch[0])
+        self._seen += n_samples
+        self._loss += loss.item() * n_samples
+        parts = [f"loss {self._loss / self._seen:.4f}"]
+        if n_right is not None:
+            self._right += float(n_right)
+            parts.append(f"accuracy {self._right / self._seen:.4f}")
+        parts.append(f"{self._seen / (perf_counter() - self._start):,.0f} samples/s")
+        self._bar.update(self._task, advance=n_samples, state="  ".join(parts))
 
     def close(self) -> None:
         """Give the terminal back, also after an interrupted training."""

@@ -16,8 +16,8 @@ def images():
     return drawn
 
 
-@pytest.fixture(scope="session")
-def X(images):
+@pytest.fixture(scope="session", name="X")
+def rows(images):
     return images.reshape(60, 64)
 
 

@@ -218,14 +218,10 @@ def test_early_stopping_puts_the_best_weights_back(X, y):
 def validation_loss(model, X, y):
     """Loss on the samples that fit held out, asked again."""
     data = model._read_training(X, y, None, reset=False)
-    held_out = model._split(data, 0 if model.random_state is None else fit_seed(model))[1]
+    held_out = model._split(data, model.net_.seed)[1]
     with torch.inference_mode():
         outputs = model.net_.outputs(held_out.inputs[held_out.index])
     return nn.functional.cross_entropy(outputs, held_out.targets[held_out.index]).item()
-
-
-def fit_seed(model):
-    return model.net_.seed
 
 
 def test_early_stopping_without_a_better_epoch_runs_to_the_end(X, y):

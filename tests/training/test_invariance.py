@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from skdeepopt.training._invariance import batch_invariant
+
+LAYERS = {
+    "linear": (nn.Linear(64, 10), (64,)),
+    "wide linear": (nn.Linear(784, 300), (784,)),
+    "convolution": (nn.Conv2d(3, 8, 3, padding=1), (3, 12, 12)),
+    "strided convolution": (nn.Conv2d(1, 16, 5, stride=2), (1, 28, 28)),
+    "grouped convolution": (nn.Conv2d(4, 8, 3, groups=2, bias=False), (4, 9, 9)),
+    "dilated convolution": (nn.Conv2d(2, 4, 3, dilation=2), (2, 11, 11)),
+    "named padding": (nn.Conv2d(2, 4, 3, padding="same"), (2, 11, 11)),
+    "circular padding": (nn.Conv2d(2, 4, 3, padding=1, padding_mode="circular"), (2, 11, 11)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@torch.inference_mode()
+def test_outputs_are_those_of_the_layer(name):
+    layer, shape = LAYERS[name]
+    images = torch.rand(3, *shape)
+    expected = layer(images)
+
+    with batch_invariant(nn.Sequential(layer), len(images)):
+        found = layer(images)
+
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["linear", "wide linear", "convolution", "strided convolution"])
+@torch.inference_mode()
+def test_a_sample_alone_gets_what_it_gets_among_many(name):
+    layer, shape = LAYERS[name]
+    images = torch.rand(200, *shape)
+    if len(shape) == 3:
+        images = images.contiguous(memory_format=torch.channels_last)
+    together = layer(images)
+
+    with batch_invariant(layer, 1):
+        alone = torch.cat([layer(images[i : i + 1]) for i in range(0, 200, 9)])
+
+    assert torch.equal(alone, together[::9])
+
+
+def test_the_module_is_left_as_it_was():
+    module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 2))
+    before = [dict(layer.__dict__) for layer in module.modules()]
+
+    with pytest.raises(ZeroDivisionError), batch_invariant(module, 1):
+        raise ZeroDivisionError
+
+    assert [dict(layer.__dict__) for layer in module.modules()] == before
+
+
+def test_many_samples_need_nothing():
+    module = nn.Sequential(nn.Linear(2, 2))
+
+    with batch_invariant(module, 10**6):
+        assert "forward" not in module[0].__dict__
