@@ -8,7 +8,28 @@ from numbers import Integral
 import torch
 from torch import nn
 
-__all__ = ["Standardize", "conv_norm", "halvings"]
+__all__ = ["Flatten", "Standardize", "check_widths", "conv_norm", "halvings"]
+
+
+class Flatten(nn.Module):
+    """All axes but the first in one, channels first whatever the memory order.
+
+    Examples
+    --------
+    >>> Flatten()(torch.zeros(2, 3, 4, 4)).shape
+    torch.Size([2, 48])
+    """
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        last = inputs.ndim == 4 and inputs.is_contiguous(memory_format=torch.channels_last)
+        if last and inputs.requires_grad:
+            # The gradient comes back in another layout, which would slow all layers before.
+            inputs.register_hook(_channels_last)
+        return inputs.flatten(1)
+
+
+def _channels_last(gradient: torch.Tensor) -> torch.Tensor:
+    return gradient.contiguous(memory_format=torch.channels_last)
 
 
 class Standardize(nn.Module):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
-import torch
 from torch import nn
 
 from skdeepopt._typing import ImageShape
-from skdeepopt.nets._blocks import check_widths, halvings
+from skdeepopt.nets._blocks import Flatten, check_widths, halvings
 
 __all__ = ["CompactCNN"]
 
@@ -17,7 +17,7 @@ _KERNELS = (5, 3)
 """Side of the first convolution's kernel, and of all later ones."""
 
 
-class CompactCNN(nn.Module):
+class CompactCNN(nn.Sequential):
     """Strided convolutions with batch norm, pooling to a small grid, one linear layer.
 
     Strides do the pooling between stages (Springenberg 2015), so that most of the work is done on
@@ -66,7 +66,6 @@ class CompactCNN(nn.Module):
         dropout: float = 0.0,
         pool: int = 2,
     ) -> None:
-        super().__init__()
         widths = check_widths(widths, None, type(self).__name__)
         channels, *sides = image_shape
         down, across = (_plan(side, len(widths)) for side in sides)
@@ -78,23 +77,17 @@ class CompactCNN(nn.Module):
             for _ in range(depth - 1):
                 layers += _block(outputs, outputs, 3, (1, 1), (1, 1))
             channels = outputs
-        self.features = nn.Sequential(*layers)
         grid = (min(pool, down.left), min(pool, across.left))
         pooled = grid == (down.left, across.left)
-        self.pool = nn.Identity() if pooled else nn.AdaptiveAvgPool2d(grid)
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(channels * grid[0] * grid[1], n_outputs)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        features = self.pool(self.features(images))
-        if features.requires_grad and features.is_contiguous(memory_format=torch.channels_last):
-            # Flattening hands back a gradient in another layout, which slows all layers before.
-            features.register_hook(_channels_last)
-        return self.head(self.dropout(features.flatten(1)))
-
-
-def _channels_last(gradient: torch.Tensor) -> torch.Tensor:
-    return gradient.contiguous(memory_format=torch.channels_last)
+        super().__init__(
+            OrderedDict(
+                features=nn.Sequential(*layers),
+                pool=nn.Identity() if pooled else nn.AdaptiveAvgPool2d(grid),
+                flatten=Flatten(),
+                dropout=nn.Dropout(dropout),
+                head=nn.Linear(channels * grid[0] * grid[1], n_outputs),
+            )
+        )
 
 
 class _Plan(NamedTuple):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import ClassVar
 
-import torch
 from torch import nn
 
 from skdeepopt._typing import ImageShape
-from skdeepopt.nets._blocks import check_widths
+from skdeepopt.nets._blocks import Flatten, check_widths
 from skdeepopt.nets._mlp import MLP
 
 __all__ = ["LeNet5", "LeNet300"]
@@ -17,7 +17,7 @@ __all__ = ["LeNet5", "LeNet300"]
 _SMALLEST_SIDE = 16
 
 
-class LeNet5(nn.Module):
+class LeNet5(nn.Sequential):
     """Two 5x5 convolutions with max pooling and two linear layers, as Caffe has it.
 
     Parameters
@@ -57,7 +57,6 @@ class LeNet5(nn.Module):
         widths: Sequence[int] = default_widths,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
         channels, height, width = image_shape
         if min(height, width) < _SMALLEST_SIDE:
             raise ValueError(
@@ -65,20 +64,22 @@ class LeNet5(nn.Module):
                 f"{height} x {width}. Did you mean architecture='compact'?"
             )
         first, second, hidden = check_widths(widths, 3, type(self).__name__)
-        self.features = nn.Sequential(
-            nn.Conv2d(channels, first, 5),
-            nn.MaxPool2d(2),
-            nn.Conv2d(first, second, 5),
-            nn.MaxPool2d(2),
-        )
         positions = _pooled_side(height) * _pooled_side(width)
-        self.hidden = nn.Linear(second * positions, hidden)
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(hidden, n_outputs)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        features = self.features(images).flatten(1)
-        return self.head(self.dropout(torch.relu(self.hidden(features))))
+        super().__init__(
+            OrderedDict(
+                features=nn.Sequential(
+                    nn.Conv2d(channels, first, 5),
+                    nn.MaxPool2d(2),
+                    nn.Conv2d(first, second, 5),
+                    nn.MaxPool2d(2),
+                ),
+                flatten=Flatten(),
+                hidden=nn.Linear(second * positions, hidden),
+                relu=nn.ReLU(inplace=True),
+                dropout=nn.Dropout(dropout),
+                head=nn.Linear(hidden, n_outputs),
+            )
+        )
 
 
 class LeNet300(MLP):

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import ClassVar
 
-import torch
 from torch import nn
 
-from skdeepopt.nets._blocks import check_widths
+from skdeepopt.nets._blocks import Flatten, check_widths
 
 __all__ = ["MLP"]
 
 
-class MLP(nn.Module):
+class MLP(nn.Sequential):
     """Linear layers with ReLU between them; any input is flattened first.
 
     Parameters
@@ -45,14 +45,15 @@ class MLP(nn.Module):
         widths: Sequence[int] = default_widths,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
         inputs = image_shape if isinstance(image_shape, int) else math.prod(image_shape)
         layers: list[nn.Module] = []
         for width in check_widths(widths, None, type(self).__name__):
             layers += [nn.Linear(inputs, width), nn.ReLU(inplace=True), nn.Dropout(dropout)]
             inputs = width
-        self.features = nn.Sequential(*layers)
-        self.head = nn.Linear(inputs, n_outputs)
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        return self.head(self.features(inputs.flatten(1)))
+        super().__init__(
+            OrderedDict(
+                flatten=Flatten(),
+                features=nn.Sequential(*layers),
+                head=nn.Linear(inputs, n_outputs),
+            )
+        )

