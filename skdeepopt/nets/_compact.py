@@ -47,6 +47,7 @@ class CompactCNN(nn.Sequential):
 
     Examples
     --------
+    >>> import torch
     >>> net = CompactCNN((1, 28, 28), 10)
     >>> sum(p.numel() for p in net.parameters())
     26234

@@ -30,6 +30,7 @@ class MLP(nn.Sequential):
 
     Examples
     --------
+    >>> import torch
     >>> net = MLP(64, 10)
     >>> net(torch.zeros(2, 1, 8, 8)).shape
     torch.Size([2, 10])

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn.modules import module as module_internals
 
-from skdeepopt.training._chain_links import LINKS, Link, NormLink
+from skdeepopt.training._chain_links import LINKS, DropoutLink, Link, NormLink
 
 __all__ = ["Chain"]
 
@@ -30,6 +30,9 @@ class Chain:
 
     def __init__(self, links: list[Link]) -> None:
         self.links = links
+        self.draws = any(isinstance(link, DropoutLink) for link in links)
+        """Whether a forward pass draws random numbers."""
+        self._first = next(i for i, link in enumerate(links) if link.has_parameters)
 
     @classmethod
     def of(cls, module: nn.Module) -> Chain | None:
@@ -73,10 +76,9 @@ class Chain:
         gradient : Tensor
             Of the loss, with respect to the outputs of the last forward pass.
         """
-        first = next(i for i, link in enumerate(self.links) if link.has_parameters)
         with torch.no_grad():
-            for position in range(len(self.links) - 1, first - 1, -1):
-                gradient = self.links[position].backward(gradient, position > first)
+            for position in range(len(self.links) - 1, self._first - 1, -1):
+                gradient = self.links[position].backward(gradient, position > self._first)
 
 
 def _layers(module: nn.Module) -> list[nn.Module] | None:
@@ -93,7 +95,7 @@ def _linked(layers: list[nn.Module]) -> list[Link]:
     for layer in layers:
         if isinstance(layer, nn.ReLU) and links and isinstance(links[-1], NormLink):
             links[-1].rectifies = True
-        elif not isinstance(layer, nn.Identity):
+        elif not (isinstance(layer, nn.Identity) or getattr(layer, "p", None) == 0):
             links.append(LINKS[type(layer)](layer))
     return links
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from skdeepopt.nets._blocks import Flatten, Standardize
+from skdeepopt.training._convolution import has_fast_gradients, strided_gradients
 
 __all__ = ["LINKS", "Link", "NormLink"]
 
@@ -77,22 +78,26 @@ class ConvolutionLink(Link):
 
     def backward(self, gradient: torch.Tensor, needs_inputs: bool) -> Any:
         (inputs, weight), layer = self._taken(), self.layer
-        wanted = (needs_inputs, True, layer.bias is not None)
-        of_inputs, of_weight, of_bias = aten.convolution_backward(
-            gradient.to(inputs.dtype),
-            inputs,
-            weight,
-            None if layer.bias is None else layer.bias.shape,
-            layer.stride,
-            layer.padding,
-            layer.dilation,
-            False,
-            (0, 0),
-            layer.groups,
-            wanted,
-        )
+        gradient = gradient.to(inputs.dtype)
+        of_bias = None
+        if needs_inputs and has_fast_gradients(layer, inputs):
+            of_inputs, of_weight = strided_gradients(gradient, inputs, weight, layer.stride[0])
+        else:
+            of_inputs, of_weight, of_bias = aten.convolution_backward(
+                gradient,
+                inputs,
+                weight,
+                None if layer.bias is None else layer.bias.shape,
+                layer.stride,
+                layer.padding,
+                layer.dilation,
+                False,
+                (0, 0),
+                layer.groups,
+                (needs_inputs, True, layer.bias is not None),
+            )
         layer.weight.grad = of_weight.float()
-        if layer.bias is not None:
+        if of_bias is not None:
             layer.bias.grad = of_bias.float()
         return of_inputs
 
@@ -230,15 +235,11 @@ class DropoutLink(Link):
     """Dropout, from the global generator."""
 
     def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-        if self.layer.p == 0:
-            return inputs
         outputs, mask = torch.native_dropout(inputs, self.layer.p, True)
         self.kept = (mask,)
         return outputs
 
     def backward(self, gradient: torch.Tensor, needs_inputs: bool) -> Any:
-        if self.layer.p == 0:
-            return gradient
         (mask,) = self._taken()
         return aten.native_dropout_backward(gradient, mask, 1 / (1 - self.layer.p))
 

@@ -238,15 +238,15 @@ class TensorNet(NeuralNet):
 
     def _step(self, batch: Batch, chain: Chain | None) -> tuple[torch.Tensor, torch.Tensor]:
         inputs, targets, weights = batch
-        with self._streams()[0].borrowed():
-            if chain is None:
-                with self._autocast(self.autocast_dtype):
-                    outputs = self.module_(inputs)
-            else:
+        if chain is None:
+            self.optimizer_.zero_grad(set_to_none=True)
+            with self._streams()[0].borrowed(), self._autocast(self.autocast_dtype):
+                outputs = self.module_(inputs)
+        else:
+            with self._streams()[0].borrowed() if chain.draws else nullcontext():
                 outputs = chain.forward(inputs, self.autocast_dtype or torch.float32)
-                outputs.requires_grad_()
+            outputs.requires_grad_()
         loss = self.criterion_(outputs, targets, weights)
-        self.optimizer_.zero_grad(set_to_none=True)
         loss.backward()
         if chain is not None:
             assert outputs.grad is not None

@@ -7,12 +7,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from skdeepopt.training._fused_steps import DirectAdam, DirectAdamW, DirectSGD
+
 __all__ = ["OPTIMIZERS", "optimizer_arguments", "parameter_groups"]
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
-    "adamw": (torch.optim.AdamW, {"fused": True}),
-    "adam": (torch.optim.Adam, {"fused": True}),
-    "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True, "fused": True}),
+    "adamw": (DirectAdamW, {"fused": True}),
+    "adam": (DirectAdam, {"fused": True}),
+    "sgd": (DirectSGD, {"momentum": 0.9, "nesterov": True, "fused": True}),
     "rmsprop": (torch.optim.RMSprop, {}),
 }
 """Fused kernels update all parameters in one call, a third of a step of a small network."""

@@ -1,0 +1,139 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from skdeepopt.nets import MLP, CompactCNN, LeNet5, ResidualCNN, Standardize
+from skdeepopt.training._chain import Chain
+
+NETWORKS = {
+    "compact": lambda: CompactCNN((1, 28, 28), 10),
+    "compact, pooled": lambda: CompactCNN((1, 64, 64), 10),
+    "compact, small": lambda: CompactCNN((1, 8, 8), 10, pool=1),
+    "compact, deep, dropout": lambda: CompactCNN((1, 28, 28), 10, depth=2, dropout=0.5),
+    "lenet5": lambda: LeNet5((1, 28, 28), 10),
+    "mlp, dropout": lambda: MLP((1, 8, 8), 10, dropout=0.2),
+}
+SIDES = {"compact, pooled": 64, "compact, small": 8, "mlp, dropout": 8}
+
+
+def one_step(module, inputs, labels, dtype, *, chained):
+    torch.manual_seed(1)
+    if not chained:
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            outputs = module(inputs)
+        loss = nn.functional.cross_entropy(outputs.float(), labels)
+        loss.backward()
+        return loss
+    chain = Chain.of(module)
+    outputs = chain.forward(inputs, dtype).requires_grad_()
+    loss = nn.functional.cross_entropy(outputs, labels)
+    loss.backward()
+    chain.backward(outputs.grad)
+    return loss
+
+
+def both_ways(name, dtype):
+    torch.manual_seed(0)
+    scaled = Standardize(torch.zeros(1), torch.full((1,), 2.0))
+    module = nn.Sequential(scaled, NETWORKS[name]()).to(memory_format=torch.channels_last)
+    twin = copy.deepcopy(module)
+    side = SIDES.get(name, 28)
+    inputs = torch.randn(16, 1, side, side).contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(0, 10, (16,))
+    losses = [one_step(m, inputs, labels, dtype, chained=m is twin).item() for m in (module, twin)]
+    return module, twin, losses
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_in_float32_a_chain_has_autograds_gradients_to_the_last_bit(name):
+    module, twin, losses = both_ways(name, torch.float32)
+
+    assert losses[0] == losses[1]
+    assert all(
+        torch.equal(p.grad, q.grad)
+        for p, q in zip(module.parameters(), twin.parameters(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_in_bfloat16_a_chain_has_autograds_gradients_up_to_rounding(name):
+    module, twin, losses = both_ways(name, torch.bfloat16)
+
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+    for p, q in zip(module.parameters(), twin.parameters(), strict=True):
+        assert (p.grad - q.grad).norm() <= 0.01 * p.grad.norm()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_chain_updates_the_running_statistics_as_autograd_does(name):
+    module, twin, _ = both_ways(name, torch.float32)
+
+    assert all(torch.equal(p, q) for p, q in zip(module.buffers(), twin.buffers(), strict=True))
+
+
+class Doubled(nn.ReLU):
+    def forward(self, inputs):
+        return 2 * super().forward(inputs)
+
+
+def hooked():
+    module = MLP(4, 2)
+    module.head.register_forward_hook(lambda *_: None)
+    return module
+
+
+def frozen():
+    module = MLP(4, 2)
+    module.head.weight.requires_grad_(False)
+    return module
+
+
+def partly_evaluating():
+    module = CompactCNN((1, 8, 8), 2)
+    module.features[1].eval()
+    return module
+
+
+def tied():
+    layer = nn.Linear(4, 4)
+    return nn.Sequential(layer, nn.ReLU(), layer)
+
+
+def parametrized():
+    module = MLP(4, 2)
+    torch.nn.utils.parametrizations.weight_norm(module.head)
+    return module
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        hooked,
+        frozen,
+        partly_evaluating,
+        tied,
+        parametrized,
+        lambda: nn.Sequential(nn.Linear(4, 2), Doubled()),
+        lambda: nn.Sequential(nn.Linear(4, 2), nn.Softplus()),
+        lambda: nn.Sequential(nn.Conv2d(1, 2, 3, padding="same")),
+        lambda: nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect")),
+        lambda: nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, affine=False)),
+        lambda: nn.Sequential(nn.Flatten()),
+        lambda: ResidualCNN((1, 8, 8), 2),
+        lambda: nn.Linear(4, 2).requires_grad_(False),
+    ],
+)
+def test_what_only_autograd_knows_is_no_chain(build):
+    assert Chain.of(build()) is None
+
+
+def test_a_chain_keeps_nothing_after_its_backward_pass():
+    module = CompactCNN((1, 28, 28), 10)
+    chain = Chain.of(module)
+    outputs = chain.forward(torch.randn(4, 1, 28, 28), torch.float32)
+
+    chain.backward(torch.ones_like(outputs))
+
+    assert all(link.kept == () for link in chain.links if link.has_parameters)
