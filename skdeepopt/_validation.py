@@ -20,6 +20,10 @@ __all__ = [
 ]
 
 
+_STORED: Any = object()
+"""Stands for the value that the owner has under that name."""
+
+
 def check_choice(owner: object, name: str, choices: Iterable[str]) -> str:
     """Value of ``owner.name``, one of `choices`."""
     value = getattr(owner, name)
@@ -46,9 +50,9 @@ def check_flag(owner: object, name: str) -> bool:
     )
 
 
-def check_integer(owner: object, name: str, *, minimum: int = 1) -> int:
-    """Value of ``owner.name``, an integer of at least `minimum`."""
-    value = getattr(owner, name)
+def check_integer(owner: object, name: str, *, minimum: int = 1, value: Any = _STORED) -> int:
+    """Value of ``owner.name``, or `value`, an integer of at least `minimum`."""
+    value = getattr(owner, name) if value is _STORED else value
     allowed = f"{_where(owner, name)} is an integer of at least {minimum}"
     if not isinstance(value, Integral) or isinstance(value, bool):
         whole = _is_number(value) and value == value // 1
@@ -59,9 +63,16 @@ def check_integer(owner: object, name: str, *, minimum: int = 1) -> int:
     return int(value)
 
 
-def check_real(owner: object, name: str, *, minimum: float = 0.0, inclusive: bool = True) -> float:
-    """Value of ``owner.name``, a finite number of at least (or above) `minimum`."""
-    value: Any = getattr(owner, name)
+def check_real(
+    owner: object,
+    name: str,
+    *,
+    minimum: float = 0.0,
+    inclusive: bool = True,
+    value: Any = _STORED,
+) -> float:
+    """Value of ``owner.name``, or `value`, a finite number of at least (or above) `minimum`."""
+    value = getattr(owner, name) if value is _STORED else value
     bound = "of at least" if inclusive else "above"
     allowed = f"{_where(owner, name)} is a finite number {bound} {minimum:g}, not {value!r}."
     if not _is_number(value):

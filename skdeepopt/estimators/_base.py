@@ -17,15 +17,13 @@ from torch import nn
 
 from skdeepopt._random import TorchStream, seed_from
 from skdeepopt._validation import (
-    check_choice,
-    check_flag,
     check_integer,
-    check_ratio,
     check_real,
-    did_you_mean,
 )
 from skdeepopt.data._layout import ImageLayout, infer_layout, layout_of
 from skdeepopt.data._rows import as_array, as_rows
+from skdeepopt.estimators._module_check import check_module
+from skdeepopt.estimators._parameters import check_training_parameters
 from skdeepopt.estimators._samples import (
     as_history,
     as_tensor,
@@ -38,14 +36,12 @@ from skdeepopt.estimators._sklearn_callbacks import (
     FitReporter,
     with_callbacks,
 )
-from skdeepopt.preprocessing._augmenter import ImageAugmenter
 from skdeepopt.training._batches import TensorData
-from skdeepopt.training._device import PRECISIONS, resolve_device, training_dtype
+from skdeepopt.training._device import resolve_device, training_dtype
 from skdeepopt.training._early_stopping import EarlyStop
 from skdeepopt.training._net import TensorNet
-from skdeepopt.training._optimizers import OPTIMIZERS, optimizer_arguments
+from skdeepopt.training._optimizers import optimizer_arguments
 from skdeepopt.training._progress import progress_callback
-from skdeepopt.training._schedule import SCHEDULES
 from skdeepopt.training._threads import fair_threads
 
 __all__ = ["DeepEstimator"]
@@ -200,9 +196,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         self : estimator
         """
         check_is_fitted(self, "net_")
-        asked = _Asked(self, epochs, lr)
-        passes = check_integer(asked, "epochs", minimum=0)
-        rate = None if lr is None else check_real(asked, "lr", inclusive=False)
+        passes = check_integer(self, "finetune.epochs", minimum=0, value=epochs)
+        rate = None if lr is None else check_real(self, "finetune.lr", inclusive=False, value=lr)
         with self._kept_on_failure():
             self._check_parameters()
             data = self._read_training(X, y, sample_weight, reset=False)
@@ -325,7 +320,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         optimizer, arguments = optimizer_arguments(self.optimizer)
         with TorchStream(seed, device).borrowed():
             module = self._built(data)
-            self._check_module(module)
+            check_module(module, self.image_shape_, self._n_outputs(), owner=type(self).__name__)
         channels_last: Any = {"memory_format": torch.channels_last}  # torch's stub lacks it.
         net = TensorNet(
             module.to(device=device, **channels_last),
@@ -417,91 +412,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             )
         return min(int(self.batch_size), n_samples)
 
-    def _check_module(self, module: nn.Module) -> None:
-        """Find out with two blank samples whether shapes agree, before any training."""
-        blank = torch.zeros(2, *self.image_shape_)
-        name, expected = type(self).__name__, (2, self._n_outputs())
-        module.eval()
-        try:
-            with torch.no_grad():
-                outputs = module(blank)
-        except Exception as error:
-            text = str(error).partition("\n")[0]
-            reason = f"{type(error).__name__}{text and ': '}{text}"
-            raise ValueError(
-                f"{name}: the module {type(module).__name__} cannot take inputs of shape "
-                f"{tuple(blank.shape)}: {reason}"
-            ) from error
-        answer: Any = f"a {type(outputs).__name__}"
-        if isinstance(outputs, torch.Tensor):
-            answer = f"{tuple(outputs.shape)} of {outputs.dtype}"
-            if tuple(outputs.shape) == expected and outputs.is_floating_point():
-                return
-        raise ValueError(
-            f"{name}: the module {type(module).__name__} answers inputs of shape "
-            f"{tuple(blank.shape)} with a float tensor of shape {expected}, not {answer}."
-        )
-
     def _check_parameters(self) -> None:
-        check_integer(self, "max_epochs")
-        check_integer(self, "n_iter_no_change")
-        self._check_batch_size()
-        self._check_optimizer()
-        check_real(self, "weight_decay")
-        check_choice(self, "schedule", SCHEDULES)
-        check_choice(self, "precision", PRECISIONS)
-        check_flag(self, "early_stopping")
-        check_flag(self, "warm_start")
-        if not isinstance(self.verbose, bool):
-            check_integer(self, "verbose", minimum=0)
-        if self.validation_fraction is not None:
-            check_ratio(self, "validation_fraction", low_inclusive=not self.early_stopping)
-        self._check_helpers()
-        check_real(self, "lr", inclusive=False)
-
-    def _check_batch_size(self) -> None:
-        size, name = self.batch_size, type(self).__name__
-        if not isinstance(size, str):
-            check_integer(self, "batch_size")
-        elif size != "auto":
-            slip = f" Did you mean {int(size)}?" if size.isdecimal() else ""
-            raise ValueError(
-                f"{name}.batch_size is 'auto' or an integer of at least 1, not {size!r}."
-                f"{slip or did_you_mean(size, ['auto'])}"
-            )
-
-    def _check_optimizer(self) -> None:
-        if not isinstance(self.optimizer, type):
-            check_choice(self, "optimizer", OPTIMIZERS)
-        elif not issubclass(self.optimizer, torch.optim.Optimizer):
-            raise TypeError(
-                f"{type(self).__name__}.optimizer is one of {', '.join(map(repr, OPTIMIZERS))} or "
-                f"a torch.optim.Optimizer class, not {self.optimizer!r}."
-            )
-
-    def _check_helpers(self) -> None:
-        name = type(self).__name__
-        if isinstance(self.augment, ImageAugmenter):
-            self.augment.check()
-        elif self.augment is not None and (
-            isinstance(self.augment, type) or not callable(self.augment)
-        ):
-            slip = " Did you mean ImageAugmenter()?" if self.augment is ImageAugmenter else ""
-            raise TypeError(
-                f"{name}.augment is None, an ImageAugmenter or a callable, not {self.augment!r}."
-                f"{slip}"
-            )
-        if not isinstance(self.callbacks, (list, tuple, type(None))):
-            slip = " Did you mean a list of it?" if hasattr(self.callbacks, "on_epoch_end") else ""
-            raise TypeError(
-                f"{name}.callbacks is None or a list of skorch callbacks, not {self.callbacks!r}."
-                f"{slip}"
-            )
-        for callback in self.callbacks or []:
-            if not hasattr(callback, "on_epoch_end"):
-                raise TypeError(
-                    f"{name}.callbacks is None or a list of skorch callbacks, not of {callback!r}."
-                )
+        check_training_parameters(self)
 
     @contextmanager
     def _kept_on_failure(self) -> Iterator[None]:
@@ -546,15 +458,6 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             self.net_.history.new_epoch()
             for name, value in row.items():
                 self.net_.history.record("dur" if name == "seconds" else name, value)
-
-
-class _Asked:
-    """Arguments of a method, named for the messages of the checks."""
-
-    def __init__(self, estimator: object, epochs: Any, lr: Any) -> None:
-        self.epochs = epochs
-        self.lr = lr
-        self.__class__ = type(f"{type(estimator).__name__}.finetune", (_Asked,), {})
 
 
 @contextmanager

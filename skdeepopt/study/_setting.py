@@ -105,7 +105,7 @@ def setting_for(dataset: Any, *, quick: bool) -> StudySetting:
         search_train=searched - search_test,
         search_test=search_test,
         n_splits=1,
-        batch_sizes=(32, 64) if small else (64, 128, 256),
+        batch_sizes=_batch_sizes(searched - search_test, small=small),
         widths=(0.5, 1.0) if quick else (0.5, 1.0, 2.0),
         n_repeats=50 if quick else 100,
         # One thread keeps seconds comparable: small steps hardly gain from a second one, and on
@@ -133,6 +133,12 @@ def _searched(*, small: bool, quick: bool) -> int:
     if small:
         return 1_000 if quick else SMALL
     return 3_000 if quick else 6_000
+
+
+def _batch_sizes(n_fitted: int, *, small: bool) -> tuple[int, ...]:
+    """Sizes to choose from; a candidate is fitted on `n_fitted` images, and no batch exceeds it."""
+    sizes = (32, 64) if small else (64, 128, 256)
+    return tuple(size for size in sizes if size <= n_fitted) or (n_fitted,)
 
 
 def _epochs(*, small: bool, quick: bool) -> int:

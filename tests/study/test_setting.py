@@ -26,6 +26,13 @@ def test_a_search_draws_no_more_than_the_training_part(n_train, quick):
     assert setting.search_train + setting.search_test <= n_train
 
 
+@given(st.integers(6, 70_000), st.booleans())
+def test_no_batch_that_a_search_may_choose_exceeds_what_it_fits_on(n_train, quick):
+    setting = setting_for(images(n_train), quick=quick)
+
+    assert 1 <= max(setting.batch_sizes) <= setting.search_train
+
+
 @given(st.sampled_from([300, 60_000]))
 def test_a_quick_study_costs_less(n_train):
     quick, full = (setting_for(images(n_train), quick=quick) for quick in (True, False))
