@@ -91,3 +91,12 @@ def test_rows_that_differ_in_one_byte_differ():
     digests = _canonical._hashes(rows, 0)
 
     assert len(np.unique(digests)) == 784
+
+
+def test_rows_that_look_alike_at_a_glance_are_told_apart():
+    rows = np.zeros((400, 3200), dtype=np.uint8)
+    rows[np.arange(400), 8 * np.arange(400)] = 1
+    order = np.random.default_rng(0).permutation(400)
+    shuffled = rows[order]
+
+    np.testing.assert_array_equal(rows[canonical_order(rows)], shuffled[canonical_order(shuffled)])
