@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import signal
+
 import joblib
 import numpy as np
 import pytest
@@ -16,6 +18,17 @@ def _flat(X):
 
 def _linear(setting, seed):
     return make_pipeline(FunctionTransformer(_flat), SGDClassifier(random_state=seed))
+
+
+@pytest.fixture(autouse=True)
+def interrupts_arrive():
+    """Ctrl-C as at a terminal, also where the tests run in the background and it is ignored.
+
+    Child processes inherit it.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

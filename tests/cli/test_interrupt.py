@@ -28,6 +28,13 @@ def test_the_handler_of_before_is_back_afterwards():
     assert signal.getsignal(signal.SIGINT) == before
 
 
+def test_an_ignored_interrupt_stays_ignored():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    with InterruptWatch():
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
 def test_another_thread_than_the_main_one_can_use_it():
     errors = []
 
