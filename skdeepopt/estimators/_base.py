@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,11 @@ from skdeepopt._validation import (
 )
 from skdeepopt.data._layout import ImageLayout, infer_layout, layout_of
 from skdeepopt.data._rows import as_array, as_rows
+from skdeepopt.estimators._keeping import (
+    attributes_kept_on_failure,
+    named_messages,
+    weights_kept_on_failure,
+)
 from skdeepopt.estimators._module_check import check_module
 from skdeepopt.estimators._parameters import check_training_parameters
 from skdeepopt.estimators._samples import (
@@ -42,7 +46,6 @@ from skdeepopt.training._early_stopping import EarlyStop
 from skdeepopt.training._net import TensorNet
 from skdeepopt.training._optimizers import optimizer_arguments
 from skdeepopt.training._progress import progress_callback
-from skdeepopt.training._threads import fair_threads
 
 __all__ = ["DeepEstimator"]
 
@@ -127,7 +130,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         TrainingDivergedError
             The loss stopped being finite. What was fitted before is kept.
         """
-        with self._kept_on_failure():
+        with attributes_kept_on_failure(self):
             self._check_parameters()
             return self._fit(X, y, sample_weight)
 
@@ -160,7 +163,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         -------
         self : estimator
         """
-        with self._kept_on_failure():
+        with attributes_kept_on_failure(self):
             self._check_parameters()
             first = not hasattr(self, "net_")
             data = self._read_training(X, y, sample_weight, reset=first, classes=classes)
@@ -198,7 +201,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self, "net_")
         passes = check_integer(self, "finetune.epochs", minimum=0, value=epochs)
         rate = None if lr is None else check_real(self, "finetune.lr", inclusive=False, value=lr)
-        with self._kept_on_failure():
+        with attributes_kept_on_failure(self):
             self._check_parameters()
             data = self._read_training(X, y, sample_weight, reset=False)
             self._prepare_net(data, fits=False)
@@ -236,7 +239,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
     def _outputs(self, X: Any) -> torch.Tensor:
         check_is_fitted(self, "net_")
         rows, shape = as_rows(X, owner=type(self).__name__)
-        with self._named_in_messages():
+        with named_messages(type(self).__name__):
             rows = validate_data(self, rows, reset=False, dtype=_INPUT_TYPES)
         layout = layout_of(shape or rows.shape, self._layout, owner=type(self).__name__)
         outputs = self.net_.outputs(layout.as_images(as_tensor(rows)))
@@ -247,29 +250,13 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             )
         return outputs
 
-    @contextmanager
-    def _named_in_messages(self) -> Iterator[None]:
-        """Open scikit-learn's messages with the name of this class where they lack it.
-
-        Numbers too large for float32 become infinite here without a warning, and are then
-        refused as such.
-        """
-        try:
-            with np.errstate(over="ignore"):
-                yield
-        except (TypeError, ValueError) as error:
-            if type(self).__name__ in str(error):
-                raise
-            plain = TypeError if isinstance(error, TypeError) else ValueError
-            raise plain(f"{type(self).__name__}: {error}") from error
-
     def _read_training(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool, classes: Any = None
     ) -> TensorData:
         rows, shape = as_rows(X, owner=type(self).__name__)
         if isinstance(y, torch.Tensor):
             y = as_array(y, owner=type(self).__name__)
-        with self._named_in_messages():
+        with named_messages(type(self).__name__):
             rows, y = validate_data(
                 self,
                 rows,
@@ -286,7 +273,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         layout = self._read_layout(shape or rows.shape, reset=reset)
         if sample_weight is not None:
             self._check_classes(y[sample_weight > 0])
-        with self._named_in_messages():
+        with named_messages(type(self).__name__):
             targets = self._read_targets(y if classes is None else (y, classes), reset=reset)
         inputs = layout.as_images(as_tensor(rows))
         data = training_data(inputs, rows, targets, sample_weight)
@@ -342,7 +329,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _built(self, data: TensorData | None) -> nn.Module:
         try:
-            with self._named_in_messages():
+            with named_messages(type(self).__name__):
                 return self._build_module(self._n_outputs(), data)
         except RuntimeError as error:  # torch's, about sizes that are negative or too large
             reason = str(error).splitlines()[0]
@@ -382,7 +369,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             metadata = {"sample_weight": sample_weight}
             reporter = FitReporter(self, epochs, X, y, metadata, self._learned)
         stop = EarlyStop(int(self.n_iter_no_change)) if self.early_stopping else None
-        with _weights_kept_on_failure(net):
+        with weights_kept_on_failure(net):
             net.train(
                 data,
                 validation,
@@ -415,22 +402,6 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
     def _check_parameters(self) -> None:
         check_training_parameters(self)
 
-    @contextmanager
-    def _kept_on_failure(self) -> Iterator[None]:
-        """Leave everything as it was when an exception ends a fit; an interrupt keeps its net.
-
-        All of it runs with a fair number of threads: in a forked process each single operation
-        may hang otherwise.
-        """
-        before = dict(self.__dict__)
-        try:
-            with fair_threads():
-                yield
-        except Exception:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
-
     def _fitted_state(self) -> dict[str, Any]:
         """What ``fit`` learned, in plain values, arrays and tensors: what a model file holds."""
         check_is_fitted(self, "net_")
@@ -458,23 +429,3 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             self.net_.history.new_epoch()
             for name, value in row.items():
                 self.net_.history.record("dur" if name == "seconds" else name, value)
-
-
-@contextmanager
-def _weights_kept_on_failure(net: TensorNet) -> Iterator[None]:
-    """Put weights and history back when an exception ends a training.
-
-    An interrupt keeps the weights that were reached, and the history of whole epochs.
-    """
-    before, epochs = copy.deepcopy(net.module_.state_dict()), len(net.history)
-    try:
-        yield
-    except Exception:
-        net.module_.load_state_dict(before)
-        del net.history[epochs:]
-        net.initialize_optimizer()  # its moments may not be finite any more
-        raise
-    except KeyboardInterrupt:
-        if net.history and "lr" not in net.history[-1]:
-            del net.history[-1]
-        raise
