@@ -40,7 +40,8 @@ def _over_seeds(goal: str) -> Callable[[Record], str]:
         ratio, seconds, peer = figure["ratio"], figure["seconds"], figure["tutorial_seconds"]
         at_least = "at least " if figure["ratio_is_a_lower_bound"] else ""
         parts = [
-            f"{at_least}1/{ratio['mean']:.0f} (ratio {_plus_minus(ratio, 1)}, {ratio['n']} seeds)",
+            f"{at_least}1/{ratio['median']:.0f} (median; ratio {_plus_minus(ratio, 1)}, "
+            f"{ratio['min']:.0f} to {ratio['max']:.0f}, {ratio['n']} seeds)",
             f"{_plus_minus(seconds, 2)} s to {_plus_minus(figure['accuracy'], 2, 100)} %"
             + _missed(figure["accuracy"]["mean"], float(goal) / 100),
             f"tutorial {_plus_minus(peer, 0)} s{_stopped(figure, goal)}",
