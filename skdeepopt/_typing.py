@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-__all__ = ["Array", "ImageShape"]
-
-Array: TypeAlias = Any
-"""Anything that scikit-learn takes as data: arrays, DataFrames, nested lists."""
+__all__ = ["ImageShape"]
 
 ImageShape: TypeAlias = tuple[int, int, int]
 """Channels, height, width."""

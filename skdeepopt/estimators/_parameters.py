@@ -43,7 +43,8 @@ def check_training_parameters(estimator: Any) -> None:
         check_integer(estimator, "verbose", minimum=0)
     if estimator.validation_fraction is not None:
         check_ratio(estimator, "validation_fraction", low_inclusive=not estimator.early_stopping)
-    _check_helpers(estimator)
+    _check_augment(estimator)
+    _check_callbacks(estimator)
     check_real(estimator, "lr", inclusive=False)
 
 
@@ -69,7 +70,7 @@ def _check_optimizer(estimator: Any) -> None:
         )
 
 
-def _check_helpers(estimator: Any) -> None:
+def _check_augment(estimator: Any) -> None:
     name = type(estimator).__name__
     if isinstance(estimator.augment, ImageAugmenter):
         estimator.augment.check()
@@ -81,6 +82,10 @@ def _check_helpers(estimator: Any) -> None:
             f"{name}.augment is None, an ImageAugmenter or a callable, not {estimator.augment!r}."
             f"{slip}"
         )
+
+
+def _check_callbacks(estimator: Any) -> None:
+    name = type(estimator).__name__
     if not isinstance(estimator.callbacks, (list, tuple, type(None))):
         slip = " Did you mean a list of it?" if hasattr(estimator.callbacks, "on_epoch_end") else ""
         raise TypeError(

@@ -95,9 +95,13 @@ def _linked(layers: list[nn.Module]) -> list[Link]:
     for layer in layers:
         if isinstance(layer, nn.ReLU) and links and isinstance(links[-1], NormLink):
             links[-1].rectifies = True
-        elif not (isinstance(layer, nn.Identity) or getattr(layer, "p", None) == 0):
+        elif not _does_nothing(layer):
             links.append(LINKS[type(layer)](layer))
     return links
+
+
+def _does_nothing(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.Identity) or (isinstance(layer, nn.Dropout) and layer.p == 0)
 
 
 def _has_hooks(layer: Any) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 
 import torch
 from torch import nn
 from torch.nn import functional
-
-from skdeepopt.training._forwards import Forward, replaced_forwards
 
 __all__ = ["batch_invariant"]
 
@@ -33,10 +33,26 @@ def batch_invariant(module: nn.Module, n_samples: int) -> AbstractContextManager
     """
     if n_samples >= 2 * _ROWS_A_THREAD * torch.get_num_threads():
         return nullcontext()
-    return replaced_forwards(module, _replacement)
+    return _replaced_forwards(module)
 
 
-def _replacement(layer: nn.Module) -> Forward | None:
+@contextmanager
+def _replaced_forwards(module: nn.Module) -> Iterator[None]:
+    replaced: list[nn.Module] = []
+    for layer in module.modules():
+        forward = _replacement(layer)
+        if forward is not None:
+            # Straight into the instance, since nn.Module's own assignment is slow.
+            layer.__dict__["forward"] = partial(forward, layer)
+            replaced.append(layer)
+    try:
+        yield
+    finally:
+        for layer in replaced:
+            layer.__dict__.pop("forward", None)
+
+
+def _replacement(layer: nn.Module) -> Callable[..., torch.Tensor] | None:
     if isinstance(layer, nn.Linear):
         return _linear
     zeros = isinstance(layer, nn.Conv2d) and layer.padding_mode == "zeros"

@@ -213,27 +213,23 @@ class TensorNet(NeuralNet):
         self.module_.train()
         chain = Chain.of(self.module_) if torch.device(self.device).type == "cpu" else None
         listened = self._is_listened_to()
-        total, seen = torch.zeros((), device=self.device), 0
-        right: torch.Tensor | int = 0
+        tally = _Tally(self.device)
         for step, batch in enumerate(course.batches):
             self._set_rate(course.next_rate())
             if listened:
                 self.notify("on_batch_begin", batch=batch[:2], training=True)
             loss, outputs = self._step(batch, chain)
-            seen += len(batch[0])
-            total += loss * len(batch[0])
-            n_right = _n_right(outputs, batch[1])
-            right = right if n_right is None else right + n_right
+            n_right = tally.add(loss, outputs, batch[1])
             if step % _LOSS_CHECK_EVERY == 0:
-                self._check_finite(total, course.lr)
+                self._check_finite(tally.loss, course.lr)
             if listened:
                 self.history.record_batch("train_loss", loss.item())
                 self.history.record_batch("train_batch_size", len(batch[0]))
                 self.notify(
                     "on_batch_end", batch=batch[:2], training=True, loss=loss, n_right=n_right
                 )
-        self._check_finite(total, course.lr)
-        self._record("train", total, right, seen)
+        self._check_finite(tally.loss, course.lr)
+        tally.record(self.history, "train")
         self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
 
     def _step(self, batch: Batch, chain: Chain | None) -> tuple[torch.Tensor, torch.Tensor]:
@@ -257,21 +253,12 @@ class TensorNet(NeuralNet):
     @torch.inference_mode()
     def _validate(self, batches: Batches) -> None:
         self.module_.eval()
-        total, seen = torch.zeros((), device=self.device), 0
-        right: torch.Tensor | int = 0
+        tally = _Tally(self.device)
         with self._autocast(self.predict_dtype):
             for inputs, targets, weights in batches:
                 outputs = self.module_(inputs)
-                total += self.criterion_(outputs, targets, weights) * len(inputs)
-                n_right = _n_right(outputs, targets)
-                right = right if n_right is None else right + n_right
-                seen += len(inputs)
-        self._record("valid", total, right, seen)
-
-    def _record(self, prefix: str, total: torch.Tensor, right: Any, seen: int) -> None:
-        self.history.record(f"{prefix}_loss", float(total) / seen)
-        if isinstance(right, torch.Tensor):
-            self.history.record(f"{prefix}_score", float(right) / seen)
+                tally.add(self.criterion_(outputs, targets, weights), outputs, targets)
+        tally.record(self.history, "valid")
 
     def _check_finite(self, total: torch.Tensor, peak: float) -> None:
         if math.isfinite(float(total)):
@@ -330,8 +317,28 @@ class _Course:
         return rate
 
 
-def _n_right(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor | None:
-    """Samples whose largest logit is their label's; None for regression."""
-    if targets.is_floating_point():
-        return None
-    return (outputs.argmax(1) == targets).sum()
+class _Tally:
+    """Loss, and right answers of a classifier, summed over the samples of an epoch."""
+
+    def __init__(self, device: torch.device | str) -> None:
+        self.loss = torch.zeros((), device=device)
+        self.n_right: torch.Tensor | None = None
+        self.n_samples = 0
+
+    def add(
+        self, loss: torch.Tensor, outputs: torch.Tensor, targets: torch.Tensor
+    ) -> torch.Tensor | None:
+        """Count a batch; how many of its answers are right, or None for regression."""
+        self.n_samples += len(targets)
+        self.loss += loss * len(targets)
+        if targets.is_floating_point():
+            return None
+        n_right = (outputs.argmax(1) == targets).sum()
+        self.n_right = n_right if self.n_right is None else self.n_right + n_right
+        return n_right
+
+    def record(self, history: Any, prefix: str) -> None:
+        """Write the means into the last row of a history."""
+        history.record(f"{prefix}_loss", float(self.loss) / self.n_samples)
+        if self.n_right is not None:
+            history.record(f"{prefix}_score", float(self.n_right) / self.n_samples)
