@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,7 @@ from skdeepopt.estimators._sklearn_callbacks import (
 from skdeepopt.training._batches import TensorData
 from skdeepopt.training._device import resolve_device, training_dtype
 from skdeepopt.training._early_stopping import EarlyStop
+from skdeepopt.training._hook import TrainingHook
 from skdeepopt.training._net import TensorNet
 from skdeepopt.training._optimizers import optimizer_arguments
 from skdeepopt.training._progress import progress_callback
@@ -130,12 +131,28 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         TrainingDivergedError
             The loss stopped being finite. What was fitted before is kept.
         """
+        return self._fit_hooked(X, y, sample_weight, None)
+
+    def _fit_hooked(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        hook_for: Callable[[nn.Module], TrainingHook] | None,
+    ) -> DeepEstimator:
+        """Fit with the hook that `hook_for` makes for the new module."""
         with attributes_kept_on_failure(self):
             self._check_parameters()
-            return self._fit(X, y, sample_weight)
+            return self._fit(X, y, sample_weight, hook_for)
 
     @with_callbacks
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> DeepEstimator:
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        hook_for: Callable[[nn.Module], TrainingHook] | None,
+    ) -> DeepEstimator:
         continued = bool(self.warm_start) and hasattr(self, "net_")
         data = self._read_training(X, y, sample_weight, reset=not continued)
         seed = seed_from(self.random_state, owner=type(self).__name__)
@@ -143,7 +160,9 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         if not continued:
             self.net_ = self._new_net(data, seed)
         self._prepare_net(data, fits=True)
-        self._train(data, validation, int(self.max_epochs), told=(X, y, sample_weight))
+        hook = None if hook_for is None else hook_for(self.module_)
+        told = (X, y, sample_weight)
+        self._train(data, validation, int(self.max_epochs), told=told, hook=hook)
         return self
 
     def partial_fit(
@@ -182,6 +201,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         epochs: int = 1,
         lr: float | None = None,
         sample_weight: Any = None,
+        hook: TrainingHook | None = None,
     ) -> DeepEstimator:
         """Train the fitted network further, over a whole schedule of its own.
 
@@ -193,6 +213,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             Passes over the data.
         lr : float or None, default=None
             Peak learning rate; None is a tenth of the one in ``fit``.
+        hook : TrainingHook or None, default=None
+            What a compression takes part in the training with.
 
         Returns
         -------
@@ -205,7 +227,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             self._check_parameters()
             data = self._read_training(X, y, sample_weight, reset=False)
             self._prepare_net(data, fits=False)
-            self._train(data, None, passes, lr=self._peak_rate() / 10 if rate is None else rate)
+            rate = self._peak_rate() / 10 if rate is None else rate
+            self._train(data, None, passes, lr=rate, hook=hook)
         return self
 
     @property
@@ -358,6 +381,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         lr: float | None = None,
         schedule: str | None = None,
         told: tuple[Any, Any, Any] | None = None,
+        hook: TrainingHook | None = None,
     ) -> None:
         net = self.net_
         progress = [progress_callback(epochs)] if self.verbose else []
@@ -369,7 +393,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             metadata = {"sample_weight": sample_weight}
             reporter = FitReporter(self, epochs, X, y, metadata, self._learned)
         stop = EarlyStop(int(self.n_iter_no_change)) if self.early_stopping else None
-        with weights_kept_on_failure(net):
+        with weights_kept_on_failure(net, may_be_replaced=hook is not None):
             net.train(
                 data,
                 validation,
@@ -378,6 +402,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
                 schedule=self.schedule if schedule is None else schedule,
                 early_stop=stop if validation is not None else None,
                 observer=reporter,
+                hook=hook,
             )
         if reporter is not None:
             reporter.fit_ended()

@@ -33,16 +33,21 @@ def attributes_kept_on_failure(estimator: Any) -> Iterator[None]:
 
 
 @contextmanager
-def weights_kept_on_failure(net: TensorNet) -> Iterator[None]:
+def weights_kept_on_failure(net: TensorNet, *, may_be_replaced: bool) -> Iterator[None]:
     """Put weights and history back when an exception ends a training.
 
-    An interrupt keeps the weights that were reached, and the history of whole epochs.
+    An interrupt keeps the weights that were reached, and the history of whole epochs. Where layers
+    `may_be_replaced` meanwhile, the module is put back as a whole.
     """
-    before, epochs = copy.deepcopy(net.module_.state_dict()), len(net.history)
+    module, epochs = net.module_, len(net.history)
+    before = copy.deepcopy(module if may_be_replaced else module.state_dict())
     try:
         yield
     except Exception:
-        net.module_.load_state_dict(before)
+        if may_be_replaced:
+            net.module_ = before
+        else:
+            module.load_state_dict(before)
         del net.history[epochs:]
         net.initialize_optimizer()  # its moments may not be finite any more
         raise

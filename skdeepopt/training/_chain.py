@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.modules import module as module_internals
+from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
-from skdeepopt.training._chain_links import LINKS, DropoutLink, Link, NormLink
+from skdeepopt.training._chain_links import LINKS, DropoutLink, Link, NormLink, WeightLink
 
 __all__ = ["Chain"]
 
@@ -30,7 +31,7 @@ class Chain:
 
     def __init__(self, links: list[Link]) -> None:
         self.links = links
-        self.draws = any(isinstance(link, DropoutLink) for link in links)
+        self.draws = any(isinstance(link, DropoutLink) or link.draws for link in links)
         """Whether a forward pass draws random numbers."""
         self._first = next(i for i, link in enumerate(links) if link.has_parameters)
 
@@ -39,7 +40,8 @@ class Chain:
         """Chain of `module`, or None where only autograd knows what to do.
 
         That is where a layer is of an unknown or derived class, has hooks or frozen parameters,
-        is in evaluation mode, or shares parameters with another.
+        is in evaluation mode, or shares parameters with another. Parametrized weights (masks,
+        fake quantizers) are no hindrance: autograd goes through them alone.
         """
         layers = _layers(module)
         parameters = [p for layer in layers or [] for p in layer.parameters()]
@@ -86,8 +88,16 @@ def _layers(module: nn.Module) -> list[nn.Module] | None:
     if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
         parts = [_layers(part) for part in module]
         return None if None in parts else [leaf for part in parts for leaf in part or []]
-    link = LINKS.get(type(module))
-    return [module] if link is not None and link.takes(module) else None
+    link = LINKS.get(type_before_parametrizations(module))
+    if link is None or not link.takes(module):
+        return None
+    known = {"weight"} if issubclass(link, WeightLink) else set()
+    return [module] if _parametrized(module) <= known else None
+
+
+def _parametrized(layer: Any) -> set[str]:
+    """Names of the tensors that are functions of parameters."""
+    return set(layer.parametrizations) if is_parametrized(layer) else set()
 
 
 def _linked(layers: list[nn.Module]) -> list[Link]:
@@ -96,7 +106,7 @@ def _linked(layers: list[nn.Module]) -> list[Link]:
         if isinstance(layer, nn.ReLU) and links and isinstance(links[-1], NormLink):
             links[-1].rectifies = True
         elif not _does_nothing(layer):
-            links.append(LINKS[type(layer)](layer))
+            links.append(LINKS[type_before_parametrizations(layer)](layer))
     return links
 
 

@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from skdeepopt.nets._blocks import Flatten, Standardize
 from skdeepopt.training._convolution import has_fast_gradients, strided_gradients
 
-__all__ = ["LINKS", "Link", "NormLink"]
+__all__ = ["LINKS", "DropoutLink", "Link", "NormLink", "WeightLink"]
 
 aten = torch.ops.aten
 
@@ -25,6 +26,8 @@ class Link:
     """
 
     has_parameters: ClassVar[bool] = False
+    draws: bool = False
+    """Whether its weight draws random numbers."""
 
     def __init__(self, layer: Any) -> None:
         self.layer = layer
@@ -58,10 +61,37 @@ class StandardizeLink(Link):
         return gradient / self.layer.scale
 
 
-class ConvolutionLink(Link):
-    """A convolution."""
+class WeightLink(Link):
+    """A layer with a weight, which may be a function of parameters: a parametrization."""
 
     has_parameters = True
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__(layer)
+        self._parts = list(layer.parametrizations.weight) if is_parametrized(layer) else []
+        self._computed: torch.Tensor | None = None
+        self.draws = any(getattr(part, "draws", True) for part in self._parts)
+
+    def _weight(self, dtype: torch.dtype) -> torch.Tensor:
+        if not self._parts:
+            return self.layer.weight.to(dtype)
+        for parameter in self.layer.parametrizations.parameters():
+            parameter.grad = None
+        with torch.enable_grad():
+            self._computed = self.layer.weight
+        return self._computed.detach().to(dtype)
+
+    def _take_gradient(self, gradient: torch.Tensor) -> None:
+        if not self._parts:
+            self.layer.weight.grad = gradient.float()
+            return
+        computed, self._computed = self._computed, None
+        if computed is not None and computed.requires_grad:
+            computed.backward(gradient.float())
+
+
+class ConvolutionLink(WeightLink):
+    """A convolution."""
 
     @classmethod
     def takes(cls, layer: nn.Conv2d) -> bool:
@@ -69,7 +99,7 @@ class ConvolutionLink(Link):
 
     def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         layer, inputs = self.layer, inputs.to(dtype)
-        weight = layer.weight.to(dtype)
+        weight = self._weight(dtype)
         bias = None if layer.bias is None else layer.bias.to(dtype)
         self.kept = inputs, weight
         return torch.conv2d(
@@ -96,20 +126,18 @@ class ConvolutionLink(Link):
                 layer.groups,
                 (needs_inputs, True, layer.bias is not None),
             )
-        layer.weight.grad = of_weight.float()
+        self._take_gradient(of_weight)
         if of_bias is not None:
             layer.bias.grad = of_bias.float()
         return of_inputs
 
 
-class LinearLink(Link):
+class LinearLink(WeightLink):
     """A linear layer."""
-
-    has_parameters = True
 
     def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         layer, inputs = self.layer, inputs.to(dtype)
-        weight = layer.weight.to(dtype)
+        weight = self._weight(dtype)
         self.kept = inputs, weight
         bias = None if layer.bias is None else layer.bias.to(dtype)
         return nn.functional.linear(inputs, weight, bias)
@@ -117,7 +145,7 @@ class LinearLink(Link):
     def backward(self, gradient: torch.Tensor, needs_inputs: bool) -> Any:
         inputs, weight = self._taken()
         gradient = gradient.to(inputs.dtype)
-        self.layer.weight.grad = (gradient.t() @ inputs).float()
+        self._take_gradient(gradient.t() @ inputs)
         if self.layer.bias is not None:
             self.layer.bias.grad = gradient.sum(0, dtype=torch.float32)
         return gradient @ weight if needs_inputs else None

@@ -40,6 +40,10 @@ class EarlyStop:
             self.waited += 1
         return self.waited >= self.patience
 
+    def forget(self) -> None:
+        """Start anew, since the weights so far fit the module no more."""
+        self.best_loss, self.best_weights, self.waited = float("inf"), None, 0
+
     def restore(self, module: nn.Module) -> None:
         """Put the best weights back."""
         if self.best_weights is not None:

@@ -19,6 +19,7 @@ from skdeepopt.training._allocator import keep_freed_memory
 from skdeepopt.training._batches import Batch, Batches, TensorData, as_network_input
 from skdeepopt.training._chain import Chain
 from skdeepopt.training._early_stopping import EarlyStop
+from skdeepopt.training._hook import TrainingHook
 from skdeepopt.training._invariance import batch_invariant
 from skdeepopt.training._optimizers import parameter_groups
 from skdeepopt.training._schedule import rate_factor
@@ -106,6 +107,7 @@ class TensorNet(NeuralNet):
         schedule: str,
         early_stop: EarlyStop | None = None,
         observer: EpochObserver | None = None,
+        hook: TrainingHook | None = None,
     ) -> TensorNet:
         """Go over `data` for some epochs, from the weights as they are.
 
@@ -121,24 +123,30 @@ class TensorNet(NeuralNet):
             Ends the training, and puts the best weights back.
         observer : EpochObserver or None, default=None
             Is told of every epoch, and may end the training.
+        hook : TrainingHook or None, default=None
+            Is told of every step, and may change the module between two of them.
 
         Raises
         ------
         TrainingDivergedError
             The loss is not finite any more.
         """
-        course = _Course(epochs, lr, schedule, self._batches(data, training=True))
+        course = _Course(epochs, lr, schedule, self._batches(data, training=True), hook)
         held_out = None if validation is None else self._batches(validation, training=False)
         work = work_of(self.module_, self.batch_size * data.inputs[0].numel())
         try:
             with fair_threads(work), keep_freed_memory():
                 self.notify("on_train_begin", X=None, y=None)
+                if hook is not None and hook.before_training(course.steps):
+                    self.initialize_optimizer()
                 for _ in range(epochs):
                     if self._epoch(course, held_out, early_stop, observer):
                         break
                 if early_stop is not None:
                     early_stop.restore(self.module_)
                 self.notify("on_train_end", X=None, y=None)
+                if hook is not None:
+                    hook.after_training()
         finally:
             self._close_progress()
         return self
@@ -193,7 +201,8 @@ class TensorNet(NeuralNet):
         self.notify("on_epoch_begin", **told)
         if observer is not None:
             observer.epoch_begins()
-        self._train_epoch(course)
+        if self._train_epoch(course) and early_stop is not None:
+            early_stop.forget()
         if held_out is not None:
             self._validate(held_out)
         self.history.record("dur", perf_counter() - start)
@@ -209,19 +218,25 @@ class TensorNet(NeuralNet):
         for _, callback in self.callbacks_:
             getattr(callback, "close", lambda: None)()
 
-    def _train_epoch(self, course: _Course) -> None:
+    def _train_epoch(self, course: _Course) -> bool:
+        """Go over the data once; True where the hook has replaced parameters."""
         self.module_.train()
-        chain = Chain.of(self.module_) if torch.device(self.device).type == "cpu" else None
+        hook, replaced = course.hook, False
+        chain = self._chain()
         listened = self._is_listened_to()
         tally = _Tally(self.device)
         for step, batch in enumerate(course.batches):
             self._set_rate(course.next_rate())
             if listened:
                 self.notify("on_batch_begin", batch=batch[:2], training=True)
-            loss, outputs = self._step(batch, chain)
+            loss, outputs = self._step(batch, chain, hook)
             n_right = tally.add(loss, outputs, batch[1])
             if step % _LOSS_CHECK_EVERY == 0:
                 self._check_finite(tally.loss, course.lr)
+            if hook is not None and hook.after_step(course.step / course.steps):
+                self.initialize_optimizer()
+                self.module_.train()
+                chain, replaced = self._chain(), True
             if listened:
                 self.history.record_batch("train_loss", loss.item())
                 self.history.record_batch("train_batch_size", len(batch[0]))
@@ -230,9 +245,15 @@ class TensorNet(NeuralNet):
                 )
         self._check_finite(tally.loss, course.lr)
         tally.record(self.history, "train")
-        self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
+        self.history.record("lr", course.last_rate)
+        return replaced
 
-    def _step(self, batch: Batch, chain: Chain | None) -> tuple[torch.Tensor, torch.Tensor]:
+    def _chain(self) -> Chain | None:
+        return Chain.of(self.module_) if torch.device(self.device).type == "cpu" else None
+
+    def _step(
+        self, batch: Batch, chain: Chain | None, hook: TrainingHook | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         inputs, targets, weights = batch
         if chain is None:
             self.optimizer_.zero_grad(set_to_none=True)
@@ -243,7 +264,8 @@ class TensorNet(NeuralNet):
                 outputs = chain.forward(inputs, self.autocast_dtype or torch.float32)
             outputs.requires_grad_()
         loss = self.criterion_(outputs, targets, weights)
-        loss.backward()
+        penalty = None if hook is None else hook.penalty()
+        (loss if penalty is None else loss + penalty).backward()
         if chain is not None:
             assert outputs.grad is not None
             chain.backward(outputs.grad)
@@ -302,19 +324,28 @@ class TensorNet(NeuralNet):
 
 
 class _Course:
-    """The learning rate, step by step, and the batches it is for."""
+    """The learning rate, step by step, and the batches and the hook it is for."""
 
-    def __init__(self, epochs: int, lr: float, schedule: str, batches: Batches) -> None:
+    def __init__(
+        self,
+        epochs: int,
+        lr: float,
+        schedule: str,
+        batches: Batches,
+        hook: TrainingHook | None,
+    ) -> None:
         self.batches = batches
         self.lr = lr
         self.schedule = schedule
+        self.hook = hook
         self.steps = max(1, epochs * len(batches))
         self.step = 0
+        self.last_rate = lr
 
     def next_rate(self) -> float:
-        rate = self.lr * rate_factor(self.schedule, self.step / self.steps)
+        self.last_rate = self.lr * rate_factor(self.schedule, self.step / self.steps)
         self.step += 1
-        return rate
+        return self.last_rate
 
 
 class _Tally:

@@ -3,6 +3,7 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from skdeepopt.nets import MLP, CompactCNN, LeNet5, ResidualCNN, Standardize
 from skdeepopt.training._chain import Chain
@@ -14,7 +15,28 @@ NETWORKS = {
     "compact, deep, dropout": lambda: CompactCNN((1, 28, 28), 10, depth=2, dropout=0.5),
     "lenet5": lambda: LeNet5((1, 28, 28), 10),
     "mlp, dropout": lambda: MLP((1, 8, 8), 10, dropout=0.2),
+    "compact, parametrized": lambda: parametrized(CompactCNN((1, 28, 28), 10)),
+    "lenet5, parametrized": lambda: parametrized(LeNet5((1, 28, 28), 10)),
 }
+
+
+class Noisy(nn.Module):
+    """A parametrization with a parameter of its own, and draws."""
+
+    def __init__(self, weight):
+        super().__init__()
+        self.scale = nn.Parameter(torch.full_like(weight[:1], 0.5))
+
+    def forward(self, weight):
+        return weight + self.scale * torch.randn_like(weight)
+
+
+def parametrized(module):
+    for layer in [m for m in module.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]:
+        parametrize.register_parametrization(layer, "weight", Noisy(layer.weight))
+    return module
+
+
 SIDES = {"compact, pooled": 64, "compact, small": 8, "mlp, dropout": 8}
 
 
@@ -44,6 +66,17 @@ def both_ways(name, dtype):
     labels = torch.randint(0, 10, (16,))
     losses = [one_step(m, inputs, labels, dtype, chained=m is twin).item() for m in (module, twin)]
     return module, twin, losses
+
+
+def test_a_second_step_does_not_add_to_the_gradients_of_the_first():
+    module = parametrized(LeNet5((1, 28, 28), 10))
+    inputs, labels = torch.randn(4, 1, 28, 28), torch.arange(4)
+    one_step(module, inputs, labels, torch.float32, chained=True)
+    first = [p.grad.clone() for p in module.parameters()]
+
+    one_step(module, inputs, labels, torch.float32, chained=True)
+
+    assert all(torch.equal(p.grad, g) for p, g in zip(module.parameters(), first, strict=True))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -101,9 +134,15 @@ def tied():
     return nn.Sequential(layer, nn.ReLU(), layer)
 
 
-def parametrized():
+def parametrized_bias():
     module = MLP(4, 2)
-    torch.nn.utils.parametrizations.weight_norm(module.head)
+    parametrize.register_parametrization(module.head, "bias", nn.Tanh())
+    return module
+
+
+def parametrized_norm():
+    module = CompactCNN((1, 8, 8), 2)
+    parametrize.register_parametrization(module.features[1], "weight", nn.Tanh())
     return module
 
 
@@ -114,7 +153,8 @@ def parametrized():
         frozen,
         partly_evaluating,
         tied,
-        parametrized,
+        parametrized_bias,
+        parametrized_norm,
         lambda: nn.Sequential(nn.Linear(4, 2), Doubled()),
         lambda: nn.Sequential(nn.Linear(4, 2), nn.Softplus()),
         lambda: nn.Sequential(nn.Conv2d(1, 2, 3, padding="same")),
