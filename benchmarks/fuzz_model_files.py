@@ -2,9 +2,9 @@
 
 Each child process has a limit on its memory and loads many damaged copies of several good files.
 A copy is damaged in one of two ways: as a disk or a network would (bytes flipped, cut, moved), or
-as an attacker would (the description altered, then sealed with a checksum that holds). The first
-kind must be refused or give the right answer; the second must be refused or loaded. Any other end
-(another error, a crash, too much memory, more than a second) is a failure.
+as an attacker would (the description or the numbers altered, then sealed with a checksum that
+holds). The first kind must be refused or give the right answer; the second must be refused or
+loaded. Any other end (another error, a crash, too much memory, more than a second) is a failure.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ HOSTILE_VALUES = [
     {"int": "0x" + "f" * 1000}, {"tuple": [10**9, 10**9]}, {"known": "os.system"},
     {"supplied": "os.system"}, {"estimator": "os.system", "params": {}},
     {"text": ["a"], "dtype": "<U100000000", "shape": [1]}, {"float": "nan"},
+    {"values": "classes", "gaps": "classes", "shape": [2**40]}, [2**20, 2**20], [2**62, 0], [255],
 ]  # fmt: skip
 
 
@@ -113,7 +114,7 @@ def _write_models(folder: Path) -> dict[str, int]:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from skdeepopt import CNNClassifier, NeuralClassifier, save
+    from skdeepopt import CNNClassifier, NeuralClassifier, PrunedEstimator, save
 
     X, y = _data()
     labels = np.array(["cat", "dog", "owl"], dtype=object)[y]
@@ -121,11 +122,23 @@ def _write_models(folder: Path) -> dict[str, int]:
     models = {
         "cnn": CNNClassifier(widths=(4, 8), **short).fit(X, labels),
         "mlp": NeuralClassifier(module__widths=(8,), **short).fit(X, y),
+        "smaller": PrunedEstimator(CNNClassifier(**short), finetune_epochs=1).fit(X, y),
+        "sparse": _without_small_weights(NeuralClassifier(module__widths=(64,), **short).fit(X, y)),
         "pipeline": make_pipeline(StandardScaler(), PCA(8, random_state=0)).fit(X),
     }
     np.savez(folder / "answers.npz", **{name: _answer(model) for name, model in models.items()})
     paths = {name: save(model, folder / f"{name}.safetensors") for name, model in models.items()}
     return {name: path.stat().st_size for name, path in paths.items()}
+
+
+def _without_small_weights(model: Any) -> Any:
+    """The model with one weight in twenty kept, which lies in the file as values and gaps."""
+    import torch
+
+    with torch.no_grad():
+        for weight in model.module_.parameters():
+            weight[weight.abs() < weight.abs().quantile(0.95)] = 0
+    return model
 
 
 def _data() -> tuple[np.ndarray, np.ndarray]:
@@ -221,7 +234,8 @@ def _seal_again(blob: bytes, chance: random.Random) -> bytes:
     header = json.loads(blob[8 : 8 + length])
     metadata = header["__metadata__"]
     metadata["sha256"] = "0" * 64
-    match chance.randrange(4):
+    data = bytearray(blob[8 + length :])
+    match chance.randrange(5):
         case 0:
             metadata["skdeepopt"] = _typed_over(metadata["skdeepopt"], chance)
         case 1:
@@ -230,6 +244,9 @@ def _seal_again(blob: bytes, chance: random.Random) -> bytes:
             metadata["skdeepopt"] = json.dumps(document)
         case 2:
             _replace_somewhere(header, chance)
+        case 3:
+            at = chance.randrange(len(data))
+            data[at : at + 64] = chance.randbytes(len(data[at : at + 64]))
         case _:
             name = chance.choice([name for name in header if name != "__metadata__"])
             key = chance.choice(["dtype", "shape", "data_offsets"])
@@ -237,7 +254,7 @@ def _seal_again(blob: bytes, chance: random.Random) -> bytes:
     text = json.dumps(header, separators=(",", ":")).encode()
     if chance.random() < 0.2:
         text = _typed_over(text.decode(), chance).encode()
-    return _sealed(text, blob[8 + length :])
+    return _sealed(text, bytes(data))
 
 
 def _typed_over(text: str, chance: random.Random) -> str:

@@ -40,6 +40,7 @@ from skdeepopt.estimators._sklearn_callbacks import (
     FitReporter,
     with_callbacks,
 )
+from skdeepopt.pruning._shapes import resize_to
 from skdeepopt.training._batches import TensorData
 from skdeepopt.training._device import resolve_device, training_dtype
 from skdeepopt.training._early_stopping import EarlyStop
@@ -449,7 +450,14 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             self.feature_names_in_ = np.array(state["feature_names_in"], dtype=object)
         self._layout = ImageLayout(tuple(state["image_shape"]), state["channels_last"])
         self.net_ = self._new_net(None, state["seed"])
-        self.module_.load_state_dict(state["weights"])
+        weights = state["weights"]
+        built = {name: tensor.shape for name, tensor in self.module_.state_dict().items()}
+        if built != {name: tensor.shape for name, tensor in weights.items()}:
+            resize_to(self.module_, weights)  # a pruned network is smaller than it is built
+            smaller = copy.deepcopy(self.module_).cpu()
+            check_module(smaller, self.image_shape_, self._n_outputs(), owner=type(self).__name__)
+            self.net_.initialize_optimizer()
+        self.module_.load_state_dict(weights)
         for row in state["history"]:
             self.net_.history.new_epoch()
             for name, value in row.items():

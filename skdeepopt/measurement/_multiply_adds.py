@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-__all__ = ["count_multiply_adds"]
+__all__ = ["count_multiply_adds", "multiply_adds_by_layer"]
 
 
 def count_multiply_adds(module: nn.Module, run: Callable[[], object]) -> int:
@@ -38,19 +38,48 @@ def count_multiply_adds(module: nn.Module, run: Callable[[], object]) -> int:
     >>> count_multiply_adds(layer, lambda: layer(torch.zeros(1, 1, 28, 28)))
     288000
     """
-    counts: list[int] = []
-    with _counting(module, counts):
+    return sum(multiply_adds_by_layer(module, run).values())
+
+
+def multiply_adds_by_layer(module: nn.Module, run: Callable[[], object]) -> dict[str, int]:
+    """What :func:`count_multiply_adds` counts, by the qualified name of the layer.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    run : callable
+        Sends the data through.
+
+    Returns
+    -------
+    counts : dict of layer name to int
+        0 for a layer that `run` never reaches; a layer that is reached twice counts twice.
+
+    Examples
+    --------
+    >>> network = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Linear(8, 3))
+    >>> multiply_adds_by_layer(network, lambda: network(torch.zeros(1, 4)))
+    {'0': 32, '1': 24}
+    """
+    layers = {
+        name: part
+        for name, part in module.named_modules()
+        if isinstance(part, (_ConvNd, nn.Linear))
+    }
+    counts = dict.fromkeys(layers, 0)
+    with _counting(layers, counts):
         run()
-    return sum(counts)
+    return counts
 
 
 @contextmanager
-def _counting(module: nn.Module, counts: list[int]) -> Iterator[None]:
-    def hook(layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        counts.append(_layer_count(layer, inputs[0], output))
+def _counting(layers: Mapping[str, nn.Module], counts: dict[str, int]) -> Iterator[None]:
+    names = {layer: name for name, layer in layers.items()}
 
-    layers = [part for part in module.modules() if isinstance(part, (_ConvNd, nn.Linear))]
-    handles = [layer.register_forward_hook(hook) for layer in layers]
+    def hook(layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        counts[names[layer]] += _layer_count(layer, inputs[0], output)
+
+    handles = [layer.register_forward_hook(hook) for layer in layers.values()]
     try:
         yield
     finally:

@@ -15,6 +15,7 @@ __all__ = ["Allowance"]
 
 _BASE_BYTES: Final = 64 * 2**20
 _BYTES_PER_BYTE: Final = 16
+_BYTES_PER_SPARSE_BYTE: Final = 2
 _BASE_CALLS: Final = 1_000
 _CALLS_PER_TENSOR: Final = 8
 _FACTORIES: Final = frozenset(
@@ -46,10 +47,17 @@ class Allowance(TorchFunctionMode):
     ----------
     tensor_bytes, n_tensors : int
         What the file holds.
+
+    Attributes
+    ----------
+    sparse_bytes : int
+        What the sparse tensors of the file take once they are put together: their bytes in the file
+        tell little about the size of the network that they belong to.
     """
 
     def __init__(self, tensor_bytes: int, n_tensors: int) -> None:
         super().__init__()
+        self.sparse_bytes = 0
         self._bytes_left = _BASE_BYTES + _BYTES_PER_BYTE * tensor_bytes
         self._calls_left = _BASE_CALLS + _CALLS_PER_TENSOR * n_tensors
 
@@ -66,7 +74,8 @@ class Allowance(TorchFunctionMode):
         planned = func(*args, **shape_only, device="meta")
         self._bytes_left -= planned.numel() * planned.element_size()
         self._calls_left -= 1
-        if self._bytes_left < 0 or self._calls_left < 0:
+        bytes_left = self._bytes_left + _BYTES_PER_SPARSE_BYTE * self.sparse_bytes
+        if bytes_left < 0 or self._calls_left < 0:
             raise MemoryError(
                 f"its network of tensors such as {tuple(planned.shape)} is larger than the file "
                 "accounts for"

@@ -14,7 +14,7 @@ from skdeepopt.exceptions import ModelFileError
 from skdeepopt.storage._document import read_document
 from skdeepopt.storage._foreign import describe_foreign
 from skdeepopt.storage._limits import MAX_DIMENSIONS, MAX_HEADER_BYTES
-from skdeepopt.storage._strict_json import parse_json, write_json
+from skdeepopt.storage._strict_json import check_extent, parse_json, write_json
 from skdeepopt.storage._tensors import DTYPES, StoredTensor
 
 __all__ = ["DOCUMENT_KEY", "Container", "TensorSpan", "pack", "read_tensors", "unpack"]
@@ -54,7 +54,7 @@ def pack(document: str, tensors: dict[str, StoredTensor]) -> list[Any]:
     Raises
     ------
     ValueError
-        The description is longer than a reader accepts.
+        The description is longer than a reader accepts, or there are more tensors.
     """
     # Wide types first: with no gaps allowed, that alone keeps every tensor aligned.
     names = sorted(tensors, key=lambda name: -DTYPES[tensors[name].dtype].size_bytes)
@@ -64,6 +64,12 @@ def pack(document: str, tensors: dict[str, StoredTensor]) -> list[Any]:
             f"The description of the model takes {len(header):,} bytes; "
             f"{MAX_HEADER_BYTES:,} are allowed. Are there very many categories or labels?"
         )
+    try:
+        check_extent(header)
+    except ModelFileError as error:
+        raise ValueError(
+            f"The model cannot be stored in {len(names):,} tensors: the file {error}"
+        ) from error
     buffers = [len(header).to_bytes(8, "little"), header, *(tensors[name].raw for name in names)]
     digest = _digest(buffers).encode()
     at = len(_OPENING)

@@ -13,6 +13,7 @@ import numpy as np
 from skdeepopt.exceptions import ModelFileError
 from skdeepopt.storage._limits import MAX_DIMENSIONS, MAX_TEXT_SPREAD
 from skdeepopt.storage._registry import resolve_reference
+from skdeepopt.storage._sparse import to_dense
 from skdeepopt.storage._supplied import Supplied
 from skdeepopt.storage._tensors import StoredTensor, to_numpy, to_torch
 from skdeepopt.storage._trail import Trail
@@ -45,6 +46,7 @@ class Decoder:
         self._estimator_value = estimator_value
         # What was one object stays one: memory is bounded by the file however often it is named.
         self._made: dict[tuple[str, str], Any] = {}
+        self._sparse_bytes = 0
 
     def decode(self, node: Any, trail: Trail) -> Any:
         """Value of a JSON node.
@@ -78,13 +80,45 @@ class Decoder:
             self._made[name, form] = make(self._tensors[name])
         return self._made[name, form]
 
-    @cached_property
+    def floats(
+        self, reference: Any, form: str, trail: Trail, make: Callable[[StoredTensor], Any]
+    ) -> Any:
+        """The same for a tensor that may lie in two parts, which are put together first."""
+        if not isinstance(reference, dict):
+            return self.tensor(reference, form, trail, make)
+        dense = self._put_together(reference, trail)
+        return self.tensor(reference["values"], f"sparse {form}", trail, lambda _: make(dense))
+
+    @property
     def allowance(self) -> Any:
         """Bound on what all networks of the file may allocate together."""
+        self._allowance.sparse_bytes = self._sparse_bytes
+        return self._allowance
+
+    @cached_property
+    def _allowance(self) -> Any:
         from skdeepopt.storage._allowance import Allowance
 
         tensor_bytes = sum(stored.raw.nbytes for stored in self._tensors.values())
         return Allowance(tensor_bytes, len(self._tensors))
+
+    def _put_together(self, reference: dict[str, Any], trail: Trail) -> StoredTensor:
+        name, gaps_name, shape = fields(reference, trail, "values", "gaps", "shape")
+        gaps: StoredTensor = self.tensor(gaps_name, "gaps", trail, lambda stored: stored)
+
+        def make(values: StoredTensor) -> tuple[dict[str, Any], StoredTensor]:
+            try:
+                dense = to_dense(values, gaps, shape)
+            except ValueError as error:
+                raise fault(trail, f"a sparse tensor {error}") from error
+            self._sparse_bytes += dense.raw.nbytes
+            return reference, dense
+
+        made: tuple[dict[str, Any], StoredTensor] = self.tensor(name, "sparse", trail, make)
+        # Else a file could name one tensor with ever new shapes, each with memory of its own.
+        if made[0] != reference:
+            raise fault(trail, f"the numbers {name[:80]!r} as two sparse tensors")
+        return made[1]
 
     def check_all_used(self) -> None:
         """Refuse a file with tensors that belong to no value."""
@@ -178,22 +212,22 @@ def _array(decoder: Decoder, node: dict[str, Any], trail: Trail) -> np.ndarray:
     name, order = fields(node, trail, "array", optional="order")
     if order not in (None, "F"):
         raise fault(trail, "an array in an order other than 'F'")
-    array: np.ndarray = decoder.tensor(name, "numpy", trail, to_numpy)
+    array: np.ndarray = decoder.floats(name, "numpy", trail, to_numpy)
     if order == "F":
-        return decoder.tensor(name, "F", trail, lambda _: np.asfortranarray(array))
+        return decoder.floats(name, "F", trail, lambda _: np.asfortranarray(array))
     return array
 
 
 def _tensor(decoder: Decoder, node: dict[str, Any], trail: Trail) -> Any:
     name, layout = fields(node, trail, "tensor", optional="layout")
-    tensor = decoder.tensor(name, "torch", trail, to_torch)
+    tensor = decoder.floats(name, "torch", trail, to_torch)
     if layout is None:
         return tensor
     if layout != "NHWC" or tensor.dim() != 4:
         raise fault(trail, "a tensor in a layout other than 'NHWC' of four dimensions")
     import torch
 
-    return decoder.tensor(
+    return decoder.floats(
         name, layout, trail, lambda _: tensor.contiguous(memory_format=torch.channels_last)
     )
 

@@ -15,20 +15,25 @@ from skdeepopt.storage._strict_json import check_extent, parse_json, write_json
 __all__ = ["FORMAT", "SCHEMA", "read_document", "warn_of_versions", "write_document"]
 
 FORMAT: Final = "skdeepopt model"
-SCHEMA: Final = 1
+SCHEMA: Final = 2
+"""Newest one that this version reads. The second has sparse tensors; the first has none."""
+
 _LIBRARIES: Final = ("scikit-learn", "numpy", "torch", "skorch")
 _KEYS: Final = {"format", "schema", "versions", "model"}
 
 
-def write_document(model: Any) -> str:
+def write_document(model: Any, *, is_sparse: bool = False) -> str:
     """JSON of the description of a model, which a reader of this version accepts.
+
+    The schema is the oldest that has what the model needs, for the sake of older readers.
 
     Raises
     ------
     ValueError
         Too deep, or too many values.
     """
-    text = write_json({"format": FORMAT, "schema": SCHEMA, "versions": _versions(), "model": model})
+    schema = SCHEMA if is_sparse else 1
+    text = write_json({"format": FORMAT, "schema": schema, "versions": _versions(), "model": model})
     try:
         check_extent(text.encode("ascii"))
     except ModelFileError as error:

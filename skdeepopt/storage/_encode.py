@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import isnan
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, Final
@@ -13,6 +14,8 @@ import numpy as np
 
 from skdeepopt.storage._limits import MAX_DEPTH, MAX_TEXT_SPREAD
 from skdeepopt.storage._registry import reference_name
+from skdeepopt.storage._sparse import to_sparse
+from skdeepopt.storage._strict_json import write_json
 from skdeepopt.storage._supplied import qualified_name
 from skdeepopt.storage._tensors import StoredTensor, from_numpy, from_torch
 from skdeepopt.storage._trail import Trail
@@ -37,9 +40,11 @@ class Encoder:
         self.tensors: dict[str, StoredTensor] = {}
         self.left_out: list[str] = []
         self.n_estimators = 0
+        self.is_sparse = False
+        self.skips_states = False
         self._estimator_node = estimator_node
         # The objects stay referenced, so that no identity is given out twice.
-        self._names: dict[int, tuple[Any, str]] = {}
+        self._kept: dict[int, tuple[Any, Any]] = {}
 
     def encode(self, value: Any, trail: Trail) -> Any:
         """JSON for a value.
@@ -62,17 +67,40 @@ class Encoder:
             return self._estimator_node(self, value, trail)
         raise refusal(value, trail)
 
-    def add_tensor(self, owner: Any, stored: StoredTensor, trail: Trail) -> str:
-        """Name under which the bytes of `owner` are kept, the same for the same object."""
-        if id(owner) in self._names:
-            return self._names[id(owner)][1]
-        plain = trail.plain_name()
+    def add_tensor(self, owner: Any, stored: StoredTensor, trail: Trail) -> Any:
+        """How a node refers to the bytes of `owner`, the same for the same object.
+
+        By a name, or for floats that are mostly zero by the names of their two parts.
+        """
+        if id(owner) not in self._kept:
+            self._kept[id(owner)] = owner, self._add(stored, self._free_name(trail.plain_name()))
+        return self._kept[id(owner)][1]
+
+    @contextmanager
+    def without_states(self) -> Iterator[None]:
+        """While active, what estimators have learned stays out of the file."""
+        before, self.skips_states = self.skips_states, True
+        try:
+            yield
+        finally:
+            self.skips_states = before
+
+    def _add(self, stored: StoredTensor, name: str) -> Any:
+        pair = to_sparse(stored, name_bytes=len(write_json(name)))
+        if pair is None:
+            self.tensors[name] = stored
+            return name
+        self.is_sparse = True
+        self.tensors[name] = pair.values
+        gaps = self._free_name(f"{name}.gaps")
+        self.tensors[gaps] = pair.gaps
+        return {"values": name, "gaps": gaps, "shape": list(stored.shape)}
+
+    def _free_name(self, plain: str) -> str:
         name, count = plain, 1
         while name in self.tensors or name == "__metadata__":
             count += 1
             name = f"{plain}~{count}"
-        self.tensors[name] = stored
-        self._names[id(owner)] = owner, name
         return name
 
 

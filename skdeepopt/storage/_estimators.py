@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, Final
 
 from skdeepopt._validation import did_you_mean
@@ -35,15 +36,11 @@ def estimator_node(encoder: Encoder, estimator: Any, trail: Trail) -> dict[str, 
     if encoder.n_estimators > MAX_ESTIMATORS:
         raise ValueError(f"One file holds up to {MAX_ESTIMATORS:,} estimators; {trail} is one more")
     params = _storable_params(encoder, estimator, trail)
-    node = {"estimator": name, "params": _encoded(encoder, params, trail)}
+    with encoder.without_states() if _drops_its_base(estimator) else nullcontext():
+        node = {"estimator": name, "params": _encoded(encoder, params, trail)}
     attributes = vars(estimator)
-    if is_deep(type(estimator)):
-        if _is_fitted(estimator):
-            inside = trail.attribute("_fitted_state()")
-            node["state"] = encoder.encode(estimator._fitted_state(), inside)["dict"]
-    else:
-        learned = _learned(estimator, params, trail)
-        node |= {"state": _encoded(encoder, learned, trail)} if learned else {}
+    if not encoder.skips_states:
+        node |= _state(encoder, estimator, params, trail)
     if _REQUESTS in attributes:
         node["requests"] = _requests(attributes[_REQUESTS])
     if _OUTPUT in attributes:
@@ -82,6 +79,28 @@ def estimator_value(decoder: Decoder, node: dict[str, Any], trail: Trail) -> Any
 def is_deep(cls: type) -> bool:
     """Whether a class gives and takes its fitted state itself."""
     return hasattr(cls, "_fitted_state") and hasattr(cls, "_restore_state")
+
+
+def _drops_its_base(estimator: Any) -> bool:
+    """Whether what the estimators among the parameters learned is of no more use.
+
+    A compressor says so in its class. Its file would else carry the network that it made smaller.
+    """
+    says_so = getattr(type(estimator), "_base_is_dropped", False)
+    return says_so and _is_fitted(estimator)
+
+
+def _state(
+    encoder: Encoder, estimator: Any, params: dict[str, Any], trail: Trail
+) -> dict[str, Any]:
+    """What fit learned, under the key of a node; nothing where it has not run."""
+    if not is_deep(type(estimator)):
+        learned = _learned(estimator, params, trail)
+        return {"state": _encoded(encoder, learned, trail)} if learned else {}
+    if not _is_fitted(estimator):
+        return {}
+    inside = trail.attribute("_fitted_state()")
+    return {"state": encoder.encode(estimator._fitted_state(), inside)["dict"]}
 
 
 def _is_fitted(estimator: Any) -> bool:

@@ -63,6 +63,14 @@ def save(estimator: Any, path: Any) -> Path:
     The format is in ``docs/model-file.md``. Random states (``RandomState``, ``Generator``) are
     stored as None; integers stay.
 
+    Floats that are mostly zero take the room of the others, and a byte for each to say where it
+    stands: the file of a pruned network shrinks with it, and loads to the same bits.
+
+    A fitted compressor such as ``PrunedEstimator`` is stored with its base unfitted, so that the
+    file does not carry the network that was made smaller. A ``FrozenEstimator`` around the base
+    comes back around an unfitted one: the compressor predicts and fine-tunes as before, and needs
+    its base set anew for another ``fit``.
+
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
@@ -87,7 +95,7 @@ def save(estimator: Any, path: Any) -> Path:
             UserWarning,
             stacklevel=2,
         )
-    write_whole(target, pack(write_document(model), encoder.tensors))
+    write_whole(target, pack(write_document(model, is_sparse=encoder.is_sparse), encoder.tensors))
     return Path(path)
 
 

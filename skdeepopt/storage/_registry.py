@@ -30,6 +30,7 @@ ESTIMATORS: Final[dict[str, tuple[str, ...]]] = {
         "ImageScaler",
         "NeuralClassifier",
         "NeuralRegressor",
+        "PrunedEstimator",
     ),
     "sklearn.compose": ("ColumnTransformer", "TransformedTargetRegressor"),
     "sklearn.decomposition": (

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from skdeepopt.measurement._multiply_adds import count_multiply_adds
+from skdeepopt.measurement._multiply_adds import count_multiply_adds, multiply_adds_by_layer
 
 CASES = [
     (nn.Linear(7, 5), (1, 7), 35),
@@ -50,3 +50,29 @@ def test_no_hook_stays_behind_when_the_run_raises():
 
 def test_a_run_that_never_reaches_the_module_counts_nothing():
     assert count_multiply_adds(nn.Linear(4, 2), lambda: None) == 0
+
+
+def test_counts_by_layer_add_up_to_the_count_of_the_network():
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 3), nn.ReLU())
+    inputs = torch.zeros(1, 1, 4, 4)
+
+    counts = multiply_adds_by_layer(network, lambda: network(inputs))
+
+    assert counts == {"0": 2 * 4 * 9, "2": 24}
+    assert sum(counts.values()) == count_multiply_adds(network, lambda: network(inputs))
+
+
+def test_a_layer_that_is_used_twice_counts_twice():
+    layer = nn.Linear(4, 4)
+
+    counts = multiply_adds_by_layer(layer, lambda: layer(layer(torch.zeros(1, 4))))
+
+    assert counts == {"": 32}
+
+
+def test_a_layer_that_is_never_reached_counts_nothing():
+    network = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 2)])
+
+    counts = multiply_adds_by_layer(network, lambda: network[1](torch.zeros(1, 4)))
+
+    assert counts == {"0": 0, "1": 8}

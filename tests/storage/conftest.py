@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import sys
@@ -11,7 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import StandardScaler
 
 from skdeepopt.storage._decode import Decoder
@@ -59,15 +61,49 @@ class FakeDeep(ClassifierMixin, BaseEstimator):
         self.n_features_in_ = self.means_.shape[1]
 
 
+class FakeCompressor(MetaEstimatorMixin, BaseEstimator):
+    """Keeps a copy of its base, fitted, as compressors do."""
+
+    _base_is_dropped = True
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    def fit(self, X, y):
+        is_frozen = isinstance(self.estimator, FrozenEstimator)
+        self.estimator_ = (
+            copy.deepcopy(self.estimator.estimator)
+            if is_frozen
+            else clone(self.estimator).fit(X, y)
+        )
+        self.report_ = {"layers": [("means", 3, None)], "ratio": 0.5}
+        return self
+
+    def predict(self, X):
+        return self.estimator_.predict(X)
+
+    def _fitted_state(self) -> dict[str, Any]:
+        return {"estimator": self.estimator_, "report": self.report_}
+
+    def _restore_state(self, state: dict[str, Any]) -> None:
+        self.estimator_, self.report_ = state["estimator"], state["report"]
+
+
 @pytest.fixture
-def fake_deep(monkeypatch):
-    """The class, known to storage under the name ``fakes.FakeDeep``."""
+def fakes(monkeypatch):
+    """Module ``fakes``, whose classes storage knows."""
     module = types.ModuleType("fakes")
-    module.FakeDeep = FakeDeep
     monkeypatch.setitem(sys.modules, "fakes", module)
-    monkeypatch.setattr(FakeDeep, "__module__", "fakes")
-    monkeypatch.setitem(ESTIMATORS, "fakes", ("FakeDeep",))
-    return FakeDeep
+    for cls in (FakeDeep, FakeCompressor):
+        setattr(module, cls.__name__, cls)
+        monkeypatch.setattr(cls, "__module__", "fakes")
+    monkeypatch.setitem(ESTIMATORS, "fakes", ("FakeDeep", "FakeCompressor"))
+    return module
+
+
+@pytest.fixture
+def fake_deep(fakes):
+    return fakes.FakeDeep
 
 
 @pytest.fixture

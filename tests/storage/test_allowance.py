@@ -19,6 +19,16 @@ def test_a_layer_beyond_the_file_is_refused_before_it_is_allocated():
         nn.Linear(10**6, 10**6)
 
 
+def test_sparse_tensors_account_for_the_network_they_belong_to():
+    allowance = Allowance(1000, 2)
+    allowance.sparse_bytes = 4 * 2**25
+
+    with allowance:
+        network = nn.Linear(2**13, 2**12)
+
+    assert network.weight.shape == (2**12, 2**13)
+
+
 def test_endless_depth_is_refused_in_time():
     start = time.perf_counter()
 

@@ -13,7 +13,7 @@ from skdeepopt.exceptions import ModelFileError
 from skdeepopt.storage._container import pack, read_tensors, unpack
 from skdeepopt.storage._document import write_document
 from skdeepopt.storage._files import load, read_header
-from skdeepopt.storage._limits import MAX_HEADER_BYTES
+from skdeepopt.storage._limits import MAX_CONTAINERS, MAX_HEADER_BYTES
 from skdeepopt.storage._tensors import from_numpy
 
 ARRAYS = {"b": np.array([True]), "a": np.arange(6.0).reshape(2, 3), "c": np.zeros((0, 2), "f4")}
@@ -86,6 +86,13 @@ def test_an_altered_byte_is_called_so():
 def test_a_description_too_long_to_read_is_not_written():
     with pytest.raises(ValueError, match="very many categories"):
         pack("x" * MAX_HEADER_BYTES, {})
+
+
+def test_more_tensors_than_a_reader_takes_are_not_written():
+    tensors = dict.fromkeys(map(str, range(MAX_CONTAINERS // 3)), TENSORS["b"])
+
+    with pytest.raises(ValueError, match="cannot be stored in 21,845 tensors: the file describes"):
+        pack(write_document(None), tensors)
 
 
 @pytest.mark.parametrize("length", [2**63, 2**64 - 1, MAX_HEADER_BYTES + 1, 10])

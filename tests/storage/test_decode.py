@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from skdeepopt.exceptions import ModelFileError
+from skdeepopt.storage._decode import Decoder
+from skdeepopt.storage._estimators import estimator_value
+from skdeepopt.storage._supplied import Supplied
 from skdeepopt.storage._tensors import from_numpy
+from skdeepopt.storage._trail import Trail
 
 lawful = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -133,22 +137,51 @@ def test_a_view_comes_back_as_the_values_it_shows(through_json):
     np.testing.assert_array_equal(through_json(array), array)
 
 
-def test_one_array_in_two_places_stays_one(through_json):
-    array = np.zeros(3)
+@pytest.mark.parametrize("array", [np.zeros(3), np.eye(90)])
+def test_one_array_in_two_places_stays_one(through_json, array):
 
     first, second = through_json([array, array])
 
     assert first is second
 
 
+@pytest.mark.parametrize("every", [1, 100])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_a_tensor_keeps_its_layout(through_json, layout):
-    tensor = torch.arange(120.0).reshape(2, 3, 4, 5).to(memory_format=layout)
+def test_a_tensor_keeps_its_layout(through_json, layout, every):
+    tensor = torch.arange(3840.0).reshape(16, 12, 4, 5).to(memory_format=layout)
+    tensor *= tensor % every == 0
 
     found = through_json(tensor)
 
     assert found.equal(tensor)
     assert found.stride() == tensor.stride()
+
+
+@lawful
+@given(
+    array=arrays.array_shapes(min_dims=1, max_dims=3, min_side=9, max_side=17).flatmap(
+        lambda shape: arrays.arrays(np.float32, shape, fill=st.just(0))
+    ),
+    is_columnwise=st.booleans(),
+)
+def test_mostly_zeros_come_back_bit_for_bit(through_json, array, is_columnwise):
+    array = np.asfortranarray(array) if is_columnwise else array
+
+    found = through_json({"array": array, "tensor": torch.from_numpy(array.copy())})
+
+    assert told(found["array"]) == told(array)
+    assert found["array"].strides == array.strides
+    assert found["tensor"].numpy().tobytes() == array.tobytes()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_a_sparse_tensor_keeps_its_type(through_json, dtype):
+    tensor = torch.eye(64, dtype=dtype)
+
+    found = through_json(tensor)
+
+    assert found.dtype == dtype
+    assert found.equal(tensor)
 
 
 def test_a_parameter_comes_back_as_a_tensor(through_json):
@@ -246,6 +279,60 @@ def test_a_node_that_is_never_written_is_refused(read_back, node):
 
     with pytest.raises(ModelFileError):
         read_back([node], tensors)
+
+
+PAIR = {"values": "v", "gaps": "g", "shape": [3]}
+SPARSE_REFUSED = [
+    {"tensor": {}},
+    {"tensor": {"values": "v", "gaps": "g"}},
+    {"tensor": {**PAIR, "dtype": "F32"}},
+    {"tensor": {**PAIR, "values": "missing"}},
+    {"tensor": {**PAIR, "gaps": "missing"}},
+    {"tensor": {**PAIR, "gaps": ["g"]}},
+    {"tensor": {**PAIR, "values": PAIR}},
+    {"tensor": {**PAIR, "gaps": "v"}},
+    {"tensor": {**PAIR, "values": "g"}},
+    {"tensor": {**PAIR, "shape": [2]}},
+    {"tensor": {**PAIR, "shape": [2**40]}},
+    {"tensor": {**PAIR, "shape": "3"}},
+    {"tensor": PAIR, "layout": "NHWC"},
+    {"array": PAIR, "order": "C"},
+    {"bytes": PAIR},
+    {"wide": PAIR, "dtype": "<U1", "shape": [1]},
+    {"tuple": [{"array": PAIR}, {"array": {**PAIR, "shape": [3, 1]}}]},
+]
+
+
+@pytest.mark.parametrize("node", SPARSE_REFUSED, ids=str)
+def test_a_sparse_node_that_is_never_written_is_refused(read_back, node):
+    tensors = {"v": from_numpy(np.ones(3, "f4")), "g": from_numpy(np.zeros(3, "u1"))}
+
+    with pytest.raises(ModelFileError):
+        read_back([node], tensors)
+
+
+def test_an_error_says_where_a_sparse_tensor_is_wrong(read_back):
+    tensors = {"v": from_numpy(np.ones(3, "f4")), "g": from_numpy(np.zeros(2, "u1"))}
+
+    with pytest.raises(ModelFileError, match=r"at value\[0\], a sparse tensor of numbers of shape"):
+        read_back([{"tensor": PAIR}], tensors)
+
+
+def test_gaps_that_belong_to_nothing_are_refused():
+    tensors = {"v": from_numpy(np.ones(3, "f4")), "g": from_numpy(np.zeros(3, "u1"))}
+    decoder = Decoder({**tensors, "h": tensors["g"]}, Supplied(None), estimator_value)
+    decoder.decode({"array": PAIR}, Trail("value"))
+
+    with pytest.raises(ModelFileError, match="tensor 'h', which belongs to nothing"):
+        decoder.check_all_used()
+
+
+def test_naming_a_sparse_tensor_often_takes_its_memory_once(read_back):
+    tensors = {"v": from_numpy(np.ones(3, "f4")), "g": from_numpy(np.zeros(3, "u1"))}
+
+    found = read_back([{"array": dict(PAIR)} for _ in range(1000)], tensors)
+
+    assert len({id(array) for array in found}) == 1
 
 
 def test_a_code_point_that_unicode_lacks_is_refused(read_back):

@@ -22,7 +22,8 @@ from skdeepopt import (
     NeuralRegressor,
 )
 from skdeepopt.exceptions import ModelFileError
-from skdeepopt.storage._files import load, save
+from skdeepopt.pruning._shapes import resize_to
+from skdeepopt.storage._files import load, read_header, save
 
 ROOT = Path(__file__).parents[2]
 RANDOM = np.random.default_rng(0)
@@ -109,6 +110,95 @@ def test_a_module_instance_takes_the_weights_of_the_file(tmp_path, supplied):
     found = load(path, modules=modules)
 
     assert found.predict_proba(X).tobytes() == fitted.predict_proba(X).tobytes()
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.004, 0.05, 0.5])
+def test_the_file_shrinks_with_the_weights_and_answers_to_the_last_bit(tmp_path, kept):
+    fitted = NeuralClassifier(module__widths=(600,), **SHORT).fit(X, Y)
+    whole = save(fitted, tmp_path / "whole").stat().st_size
+    with torch.no_grad():
+        weight = next(fitted.module_.parameters())
+        weight[torch.rand(weight.shape, generator=torch.Generator().manual_seed(0)) >= kept] = 0
+
+    path = save(fitted, tmp_path / "model")
+
+    assert path.stat().st_size < (1.3 * kept + 0.1) * whole
+    assert load(path).predict_proba(X).tobytes() == fitted.predict_proba(X).tobytes()
+
+
+@pytest.fixture
+def smaller():
+    """Fitted classifier that has lost 3 of its 6 hidden units."""
+    fitted = NeuralClassifier(module__widths=(6,), **SHORT).fit(X, Y)
+    half = NeuralClassifier(module__widths=(3,), **SHORT).fit(X, Y)
+    resize_to(fitted.module_, half.module_.state_dict())
+    fitted.module_.load_state_dict(half.module_.state_dict())
+    fitted.net_.initialize_optimizer()
+    return fitted
+
+
+def test_a_smaller_network_comes_back_small(tmp_path, smaller):
+    path = save(smaller, tmp_path / "model")
+    found = load(path)
+
+    assert found.predict_proba(X).tobytes() == smaller.predict_proba(X).tobytes()
+    assert repr(found.module_) == repr(smaller.module_)
+    assert path.stat().st_size < save(clone(smaller).fit(X, Y), tmp_path / "whole").stat().st_size
+
+
+def test_a_loaded_smaller_network_learns_in_all_its_weights(reload, smaller):
+    found = reload(smaller)
+    before = [weight.detach().clone() for weight in found.module_.parameters()]
+
+    found.finetune(X, Y, epochs=1)
+
+    assert not any(map(torch.equal, before, found.module_.parameters()))
+
+
+def test_a_network_without_a_block_comes_back_without_it(reload):
+    fitted = CNNClassifier("residual", widths=0.25, **SHORT).fit(X, Y)
+    fitted.module_.network.blocks[0] = nn.Identity()
+
+    found = reload(fitted)
+
+    assert isinstance(found.module_.network.blocks[0], nn.Identity)
+    assert found.predict_proba(X).tobytes() == fitted.predict_proba(X).tobytes()
+
+
+def test_a_network_larger_than_its_parameters_build_is_refused(tmp_path, reseal, smaller):
+    path = save(smaller, tmp_path / "model")
+    widths = {"module__widths": {"tuple": [2]}}
+    reseal(path, lambda document: document["model"]["params"].update(widths))
+
+    with pytest.raises(ModelFileError, match="ValueError: resize_to"):
+        load(path)
+
+
+def test_a_network_with_too_few_answers_is_refused(tmp_path, smaller):
+    head = list(smaller.module_.modules())[-1]
+    head.weight, head.bias = nn.Parameter(head.weight[:2]), nn.Parameter(head.bias[:2])
+    path = save(smaller, tmp_path / "model")
+
+    with pytest.raises(ModelFileError, match=r"of shape \(2, 3\), not \(2, 2\)"):
+        load(path)
+
+
+def test_weights_that_diverged_come_back_as_they_are(reload):
+    fitted = NeuralClassifier(module__widths=(600,), **SHORT).fit(X, Y)
+    with torch.no_grad():
+        weight = next(fitted.module_.parameters())
+        weight.zero_()
+        weight[0, :4] = torch.tensor([float("nan"), float("inf"), -float("inf"), -0.0])
+
+    found = next(reload(fitted).module_.parameters())
+
+    assert found.detach().numpy().tobytes() == weight.detach().numpy().tobytes()
+
+
+def test_an_unpruned_network_is_a_file_for_every_reader(tmp_path):
+    path = save(CNNClassifier(**SHORT).fit(X, Y), tmp_path / "model")
+
+    assert read_header(path)["schema"] == 1
 
 
 def test_a_loaded_estimator_goes_on_learning(reload):

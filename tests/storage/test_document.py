@@ -10,15 +10,21 @@ def test_a_description_says_format_schema_versions_and_model():
     document = read_document(write_document({"a": 1}))
 
     assert document["format"] == FORMAT
-    assert document["schema"] == SCHEMA
+    assert document["schema"] == 1
     assert {"skdeepopt", "scikit-learn", "numpy"} <= document["versions"].keys()
     assert document["model"] == {"a": 1}
+
+
+def test_only_a_sparse_model_asks_for_a_reader_that_knows_it():
+    document = read_document(write_document({"a": 1}, is_sparse=True))
+
+    assert document["schema"] == SCHEMA == 2
 
 
 def test_a_newer_schema_asks_for_an_upgrade(forge_document):
     path = forge_document(lambda document: document.update(schema=SCHEMA + 1, news=True))
 
-    with pytest.raises(ModelFileError, match=r"has schema 2, .* reads up to 1\. Upgrade skdeepopt"):
+    with pytest.raises(ModelFileError, match=r"has schema 3, .* reads up to 2\. Upgrade skdeepopt"):
         load(path)
 
 

@@ -2,13 +2,18 @@ import datetime
 import functools
 import pathlib
 from collections import namedtuple
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from skdeepopt.nets import MLP
+from skdeepopt.storage._container import pack
+from skdeepopt.storage._document import write_document
 from skdeepopt.storage._encode import Encoder
 from skdeepopt.storage._estimators import estimator_node
 from skdeepopt.storage._trail import Trail
@@ -73,6 +78,47 @@ def test_text_is_json_and_numbers_are_tensors():
     assert node["dict"]["classes"] == {"text": ["cat", "dog"], "dtype": "<U3", "shape": [2]}
     assert node["dict"]["w"] == {"array": "w"}
     assert encoder.tensors.keys() == {"w"}
+
+
+def test_mostly_zeros_are_two_tensors():
+    encoder = Encoder(estimator_node)
+
+    node = encoder.encode({"w": np.eye(100)}, Trail("net"))
+
+    assert node["dict"]["w"] == {"array": {"values": "w", "gaps": "w.gaps", "shape": [100, 100]}}
+    assert encoder.tensors["w"].dtype == "F64"
+    assert encoder.tensors["w"].shape == encoder.tensors["w.gaps"].shape == (100,)
+    assert encoder.is_sparse
+
+
+def test_the_second_part_takes_a_name_of_its_own():
+    encoder = Encoder(estimator_node)
+
+    encoder.encode({"w.gaps": np.zeros(1), "w": np.eye(100)}, Trail("net"))
+
+    assert encoder.tensors.keys() == {"w.gaps", "w", "w.gaps~2"}
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    names=st.lists(st.text(), max_size=3, unique=True),
+    n_zeros=st.integers(0, 1500),
+    dtype=st.sampled_from(["f2", "f4", "f8"]),
+)
+def test_a_file_never_grows_because_of_zeros(names, n_zeros, dtype):
+    array = np.concatenate([np.zeros(n_zeros, dtype), np.ones(7, dtype), np.zeros(n_zeros, dtype)])
+    values = {name: array.copy() for name in names}
+
+    with patch("skdeepopt.storage._encode.to_sparse", return_value=None):
+        whole = size_bytes(values)
+
+    assert size_bytes(values) <= whole
+
+
+def size_bytes(value) -> int:
+    encoder = Encoder(estimator_node)
+    document = write_document(encoder.encode(value, Trail("net")), is_sparse=encoder.is_sparse)
+    return sum(len(bytes(part)) for part in pack(document, encoder.tensors))
 
 
 def test_two_tensors_never_share_a_name():

@@ -205,3 +205,88 @@ def test_weight_decay_shrinks_matrices_but_no_biases(data, make_net):
     decays = {p.ndim: g["weight_decay"] for g in net.optimizer_.param_groups for p in g["params"]}
 
     assert decays == {1: 0.0, 2: 0.5, 4: 0.5}
+
+
+class Told:
+    """A hook that remembers what it was told, and may ask for a new optimizer or add to the loss."""
+
+    def __init__(self, *, replaces_at=None, addend=None):
+        self.replaces_at, self.addend = replaces_at, addend
+        self.n_steps, self.progress, self.ended = None, [], 0
+
+    def before_training(self, n_steps):
+        self.n_steps = n_steps
+        return False
+
+    def after_step(self, progress):
+        self.progress.append(progress)
+        return len(self.progress) == self.replaces_at
+
+    def penalty(self):
+        return None if self.addend is None else self.addend()
+
+    def after_training(self):
+        self.ended += 1
+
+
+def test_a_hook_is_told_of_every_step_and_of_the_end(data, make_net):
+    hook = Told()
+
+    make_net().train(data, **COURSE, hook=hook)
+
+    assert hook.n_steps == len(hook.progress)
+    assert hook.progress == sorted(hook.progress)
+    assert (hook.progress[-1], hook.ended) == (1.0, 1)
+
+
+def test_a_hook_that_does_nothing_changes_nothing(data, make_net):
+    plain, hooked = make_net(), make_net()
+
+    plain.train(data, **COURSE)
+    hooked.train(data, **COURSE, hook=Told())
+
+    assert torch.equal(weights(plain), weights(hooked))
+
+
+def test_an_optimizer_starts_anew_where_a_hook_has_replaced_parameters(data, make_net):
+    net = make_net()
+    before = net.optimizer_
+
+    net.train(data, **COURSE, hook=Told(replaces_at=2))
+
+    assert net.optimizer_ is not before
+
+
+def test_a_penalty_is_part_of_what_is_minimized(data, make_net):
+    free, held = make_net(), make_net()
+
+    def size():
+        return 10 * sum(p.square().sum() for p in held.module_.parameters())
+
+    free.train(data, **COURSE)
+    held.train(data, **COURSE, hook=Told(addend=size))
+
+    assert weights(held).norm() < weights(free).norm()
+
+
+def test_the_end_is_not_told_of_a_training_that_diverged(data, make_net):
+    hook = Told(addend=lambda: torch.tensor(float("inf"), requires_grad=True))
+    net = make_net()
+
+    def infinite():
+        return sum(p.sum() for p in net.module_.parameters()) * float("inf")
+
+    hook.addend = infinite
+    with pytest.raises(TrainingDivergedError):
+        net.train(data, **COURSE, hook=hook)
+
+    assert hook.ended == 0
+
+
+def test_early_stopping_forgets_weights_that_fit_the_module_no_more(data, make_net):
+    stop = EarlyStop(patience=9)
+    stop.best_loss = -1.0
+
+    make_net().train(data, data, **COURSE, early_stop=stop, hook=Told(replaces_at=1))
+
+    assert stop.best_loss > 0

@@ -1,0 +1,270 @@
+"""What every wrapper around a deep estimator does: take a trained copy, and answer through it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import Tags, get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from skdeepopt.estimators._raw_net import RawNetEstimator
+from skdeepopt.training._hook import TrainingHook
+from skdeepopt.training._raw_net import is_raw_net
+
+__all__ = ["DeepWrapper", "check_base", "fitted_has", "takes_hook", "trained_copy"]
+
+
+def fitted_has(name: str) -> Callable[[Any], bool]:
+    """Whether the wrapped estimator has a method: the fitted one, else the one to be fitted."""
+
+    def check(self: Any) -> bool:
+        return hasattr(getattr(self, "estimator_", self.estimator), name)
+
+    return check
+
+
+class DeepWrapper(MetaEstimatorMixin, BaseEstimator):
+    """Answers through ``estimator_``, a fitted deep estimator, and is one itself."""
+
+    estimator: Any
+    estimator_: Any
+
+    @property
+    def module_(self) -> nn.Module:
+        """The torch module that answers."""
+        return self.estimator_.module_
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Labels, sorted."""
+        return self.estimator_.classes_
+
+    @property
+    def n_features_in_(self) -> int:
+        """Numbers in a sample."""
+        return self.estimator_.n_features_in_
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """Columns of the DataFrame, where ``fit`` saw one."""
+        return self.estimator_.feature_names_in_
+
+    @property
+    def image_shape_(self) -> tuple[int, ...]:
+        """Shape of a sample as the module sees it."""
+        return self.estimator_.image_shape_
+
+    @property
+    def history_(self) -> list[dict[str, Any]]:
+        """An entry an epoch, of the training before the compression too."""
+        return self.estimator_.history_
+
+    @property
+    def lr(self) -> float:
+        """Peak learning rate of the wrapped estimator."""
+        return getattr(self, "estimator_", self.estimator).lr
+
+    def finetune(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        epochs: int = 1,
+        lr: float | None = None,
+        sample_weight: Any = None,
+        hook: Any = None,
+    ) -> DeepWrapper:
+        """Train further, and stay as compressed as before.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`; y holds no new classes.
+        epochs : int, default=1
+            Passes over the data.
+        lr : float or None, default=None
+            Peak learning rate; None is a tenth of the one in ``fit``.
+        hook : TrainingHook or None, default=None
+            What another compression takes part in the training with.
+
+        Returns
+        -------
+        self : estimator
+        """
+        check_is_fitted(self)
+        self.estimator_.finetune(X, y, epochs=epochs, lr=lr, sample_weight=sample_weight, hook=hook)
+        return self
+
+    @available_if(fitted_has("predict"))
+    def predict(self, X: Any) -> np.ndarray:
+        """Predictions of the compressed network.
+
+        Parameters
+        ----------
+        X : array-like
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        predictions : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict(X)
+
+    @available_if(fitted_has("predict_proba"))
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probability of each class.
+
+        Parameters
+        ----------
+        X : array-like
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict_proba(X)
+
+    @available_if(fitted_has("decision_function"))
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Logits of the network.
+
+        Parameters
+        ----------
+        X : array-like
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
+        """
+        check_is_fitted(self)
+        return self.estimator_.decision_function(X)
+
+    @available_if(fitted_has("score"))
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy of a classifier, coefficient of determination of a regressor.
+
+        Parameters
+        ----------
+        X : array-like
+            As in :meth:`fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+
+        Returns
+        -------
+        score : float
+        """
+        check_is_fitted(self)
+        return self.estimator_.score(X, y, sample_weight=sample_weight)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "estimator_")
+
+    def __sklearn_tags__(self) -> Tags:
+        return get_tags(self.estimator)
+
+
+def check_base(owner: str, estimator: Any) -> None:
+    """Check that a wrapper can wrap `estimator`.
+
+    Parameters
+    ----------
+    owner : str
+        Who asks; opens every message.
+    estimator : deep estimator, skorch net, or FrozenEstimator of one
+
+    Raises
+    ------
+    TypeError
+        It is something else.
+    NotFittedError
+        A frozen one is not fitted.
+    """
+    frozen = isinstance(estimator, FrozenEstimator)
+    inner = estimator.estimator if frozen else estimator
+    if isinstance(inner, type) or not (hasattr(inner, "finetune") or is_raw_net(inner)):
+        raise TypeError(
+            f"{owner}.estimator is a deep estimator such as CNNClassifier(), a skorch net, or a "
+            f"FrozenEstimator of one, not {inner!r}.{_slip(owner, inner)}"
+        )
+    if frozen and not _is_fitted(inner):
+        raise NotFittedError(
+            f"{owner}.estimator is frozen, so it has to be fitted, and {type(inner).__name__} is "
+            f"not. A loaded model file does not hold the base that was compressed; did you mean "
+            f"set_params(estimator=...) before another fit?"
+        )
+
+
+def trained_copy(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    *,
+    hook_for: Callable[[nn.Module], TrainingHook] | None = None,
+) -> Any:
+    """Fitted deep estimator of one's own: a copy of a frozen one, else a clone, fitted.
+
+    Parameters
+    ----------
+    estimator : deep estimator, skorch net, or FrozenEstimator of one
+        Never changed.
+    X, y, sample_weight
+        As in ``fit``.
+    hook_for : callable or None, default=None
+        Makes a hook for the new module. Takes an estimator that builds its network itself.
+    """
+    if isinstance(estimator, FrozenEstimator):
+        inner = estimator.estimator
+        if is_raw_net(inner):
+            return RawNetEstimator.of_fitted(inner, X, y)
+        return copy.deepcopy(inner)
+    if is_raw_net(estimator):
+        return RawNetEstimator(estimator).fit(X, y, sample_weight)
+    if hook_for is not None:
+        return clone(estimator)._fit_hooked(X, y, sample_weight, hook_for)
+    rest = {} if sample_weight is None else {"sample_weight": sample_weight}
+    return clone(estimator).fit(X, y, **rest)
+
+
+def takes_hook(estimator: Any) -> bool:
+    """Whether a hook can take part in the first training: the estimator builds its own network.
+
+    Parameters
+    ----------
+    estimator : deep estimator, skorch net, or FrozenEstimator of one
+    """
+    # A frozen estimator passes every attribute of the one inside on.
+    return not isinstance(estimator, FrozenEstimator) and hasattr(estimator, "_fit_hooked")
+
+
+def _is_fitted(estimator: Any) -> bool:
+    if is_raw_net(estimator):
+        return bool(estimator.initialized_)
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    return True
+
+
+def _slip(owner: str, given: Any) -> str:
+    if isinstance(given, type):
+        return f" Did you mean {given.__name__}()?"
+    if hasattr(given, "steps"):
+        return f" Did you mean {owner} as the last step of the pipeline?"
+    if isinstance(given, nn.Module):
+        return " Did you mean NeuralClassifier(module)?"
+    return ""

@@ -1,0 +1,90 @@
+"""The strongest compression that stays within a budget of accuracy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
+
+from skdeepopt.data._rows import as_array
+
+__all__ = ["VALIDATION_SHARE", "held_out_rows", "strongest"]
+
+VALIDATION_SHARE = 0.2
+"""Share of the samples that a budget is checked on."""
+
+_MOST_TRIALS = 7
+_NEAR_ENOUGH = 1.15
+"""Factor between a share kept that fits and one that does not at which the search ends."""
+
+Result = TypeVar("Result")
+
+
+def strongest(
+    attempt: Callable[[float], tuple[Result, bool]], first: float
+) -> tuple[float, Result] | None:
+    """Largest ratio whose result fits, and that result; None where none does.
+
+    The share that is kept is halved while results fit, doubled up to all while they do not, and
+    then bisected on a logarithmic scale.
+
+    Parameters
+    ----------
+    attempt : callable
+        ``attempt(ratio)`` gives a result, and whether it fits.
+    first : float
+        Ratio to begin with, in (0, 1).
+
+    Examples
+    --------
+    >>> ratio, _ = strongest(lambda ratio: (None, ratio <= 0.9), first=0.5)
+    >>> 0.88 <= ratio <= 0.9
+    True
+    """
+    best: tuple[float, Result] | None = None
+    fitting, failing, kept = 1.0, 0.0, 1 - first
+    for _ in range(_MOST_TRIALS):
+        result, fits = attempt(1 - kept)
+        if fits:
+            fitting, best = kept, (1 - kept, result)
+        else:
+            failing = kept
+        if failing and fitting / failing < _NEAR_ENOUGH:
+            break
+        kept = math.sqrt(fitting * failing) if failing else fitting / 2
+    return best
+
+
+def held_out_rows(
+    X: Any, y: Any, sample_weight: Any, *, seed: int, stratify: bool
+) -> tuple[tuple[Any, Any, Any], tuple[Any, Any]]:
+    """Samples to train on, with their weights, and samples to check on.
+
+    Parameters
+    ----------
+    X, y, sample_weight
+        As in ``fit``; weights may be None.
+    seed : int
+    stratify : bool
+        Keep the proportion of the labels, where there are enough of each.
+    """
+    X = as_array(X, owner="fit") if isinstance(X, torch.Tensor) else X
+    labels = np.asarray(y)
+    rows = np.arange(_num_samples(X))
+    counts = np.unique(labels, return_counts=True)[1] if stratify else np.zeros(1)
+    n_held_out = max(1, round(VALIDATION_SHARE * len(rows)))
+    by_label = stratify and counts.min() >= 2 and n_held_out >= len(counts)
+    train, held_out = train_test_split(
+        rows, test_size=n_held_out, random_state=seed, stratify=labels if by_label else None
+    )
+    weight = None if sample_weight is None else _safe_indexing(sample_weight, train)
+    return (
+        (_safe_indexing(X, train), _safe_indexing(labels, train), weight),
+        (_safe_indexing(X, held_out), _safe_indexing(labels, held_out)),
+    )

@@ -1,0 +1,71 @@
+"""What a network weighs, how long it takes and how often it is right, before and after."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from skdeepopt.storage._files import save
+
+__all__ = ["batch_latencies_ms", "file_bytes", "first_rows", "nonzero_parameters"]
+
+_MOST_SECONDS = 0.5
+_ROUNDS = range(5, 40)
+"""Fewest and most timed rounds; `_MOST_SECONDS` ends them in between."""
+
+
+def batch_latencies_ms(modules: Sequence[nn.Module], inputs: torch.Tensor) -> list[float]:
+    """Median milliseconds of each module on a batch, taken in turns.
+
+    Parameters
+    ----------
+    modules : sequence of torch.nn.Module
+        Evaluated in evaluation mode, and left in the mode that they were in.
+    inputs : Tensor of shape (batch_size, ...)
+    """
+    if inputs.ndim == 4:
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+    modes = [module.training for module in modules]
+    times: list[list[float]] = [[] for _ in modules]
+    began = time.perf_counter()
+    with torch.inference_mode():
+        for turn in range(_ROUNDS.stop):
+            for module, taken in zip(modules, times, strict=True):
+                start = time.perf_counter()
+                module.eval()(inputs)
+                taken.append(1e3 * (time.perf_counter() - start))
+            if turn >= _ROUNDS.start and time.perf_counter() - began > _MOST_SECONDS:
+                break
+    for module, mode in zip(modules, modes, strict=True):
+        module.train(mode)
+    # The first two turns choose kernels and fill caches.
+    return [median(taken[2:]) for taken in times]
+
+
+def file_bytes(estimator: Any) -> int | None:
+    """Bytes of the file that ``save`` writes; None where the format cannot hold the estimator."""
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return save(estimator, Path(folder) / "model").stat().st_size
+        except (TypeError, ValueError):
+            return None
+
+
+def nonzero_parameters(module: nn.Module) -> int:
+    """Numbers that training adjusts and that are not zero."""
+    return sum(int(torch.count_nonzero(p.detach())) for p in module.parameters())
+
+
+def first_rows(X: Any, n: int) -> Any:
+    """The first `n` samples, whatever they come in."""
+    return X.iloc[:n] if hasattr(X, "iloc") else np.asarray(X)[:n] if isinstance(X, list) else X[:n]

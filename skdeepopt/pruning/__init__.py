@@ -1,0 +1,1 @@
+"""Pruning: weights masked, channels and blocks removed."""

@@ -1,0 +1,103 @@
+"""Which layers of a network have weights to prune, and whether they can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import torch
+from torch import nn
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.utils.parametrize import is_parametrized
+
+__all__ = ["Layer", "check_prunable", "prunable_layers", "weight_gradient"]
+
+Layer: TypeAlias = _ConvNd | nn.Linear
+
+
+def prunable_layers(module: nn.Module) -> dict[str, Layer]:
+    """Convolutions (1-3d, transposed too) and linear layers by qualified name, each once.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+
+    Examples
+    --------
+    >>> list(prunable_layers(nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Linear(4, 2))))
+    ['0', '2']
+    """
+    return {
+        name: layer
+        for name, layer in module.named_modules()
+        if isinstance(layer, (_ConvNd, nn.Linear))
+    }
+
+
+def check_prunable(module: nn.Module, *, owner: str) -> dict[str, Layer]:
+    """Prunable layers of `module`, after a check that any ranking of their weights stands.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    owner : str
+        Who asks; opens the messages.
+
+    Returns
+    -------
+    layers : dict of layer name to layer
+
+    Raises
+    ------
+    ValueError
+        There are none, a weight is NaN or infinite, or a weight is another module's Parameter too.
+    """
+    layers = prunable_layers(module)
+    if not layers:
+        raise ValueError(
+            f"{owner} prunes convolutions and linear layers, and {type(module).__name__} has none."
+        )
+    for name, layer in layers.items():
+        if not torch.stack(layer.weight.detach().aminmax()).isfinite().all():
+            raise ValueError(
+                f"{owner} ranks finite weights, not those of layer {name!r}, which hold NaN or "
+                "infinity. Did you mean to train with a smaller lr?"
+            )
+    _check_unshared(module, layers, owner)
+    return layers
+
+
+def weight_gradient(layer: Layer) -> torch.Tensor | None:
+    """Gradient of the Parameter behind the layer's weight; None before a backward pass.
+
+    Behind a mask that is the masked gradient: zero where the weight is masked.
+
+    Parameters
+    ----------
+    layer : Conv or Linear
+    """
+    if not is_parametrized(layer, "weight"):
+        return layer.weight.grad
+    chain = layer.parametrizations.weight  # type: ignore[union-attr]
+    return chain.original.grad if chain.is_tensor else None  # type: ignore[union-attr,return-value]
+
+
+def _check_unshared(module: nn.Module, layers: dict[str, Layer], owner: str) -> None:
+    """A mask on one of two owners is no mask of the other, until it is baked into both."""
+    seen: dict[int, str] = {}
+    for name, parameter in _owned_parameters(module):
+        other = seen.setdefault(id(parameter), name)
+        if other != name and {name, other} & layers.keys():
+            raise ValueError(
+                f"{owner} prunes weights that one layer owns, not one Parameter that both "
+                f"{other!r} and {name!r} use. Did you mean to give each a copy of its own?"
+            )
+
+
+def _owned_parameters(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """Each layer's own parameters but biases, with the layer's name, each layer once."""
+    for path, part in module.named_modules():
+        name = path.removesuffix("parametrizations.weight").rstrip(".")
+        for key, parameter in part.named_parameters(recurse=False):
+            if key != "bias":
+                yield name, parameter

@@ -1,0 +1,413 @@
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from skorch import NeuralNetClassifier, NeuralNetRegressor
+from torch import nn
+
+from skdeepopt import (
+    CNNClassifier,
+    CNNRegressor,
+    ImageScaler,
+    NeuralClassifier,
+    PrunedEstimator,
+    load,
+    save,
+)
+from skdeepopt.nets import MLP
+
+SHORT = {"max_epochs": 2, "random_state": 0, "device": "cpu"}
+QUICK = {"finetune_epochs": 1, "random_state": 0}
+
+
+@pytest.fixture(scope="module", name="base")
+def trained(X, y):
+    return CNNClassifier(widths=(6, 12), **SHORT).fit(X, y)
+
+
+@pytest.fixture(scope="module", name="residual")
+def trained_residual(X, y):
+    return CNNClassifier("residual", widths=(4, 8), depth=2, **SHORT).fit(X, y)
+
+
+def pruned(base, X, y, **options):
+    return PrunedEstimator(FrozenEstimator(base), **{**QUICK, **options}).fit(X, y)
+
+
+def weights_of(model):
+    return [m for m in model.module_.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+
+
+def n_zeros(model):
+    return sum(int((layer.weight == 0).sum()) for layer in weights_of(model))
+
+
+@pytest.mark.parametrize("granularity", ["channel", "weight", "block"])
+def test_ratio_zero_changes_no_prediction(residual, X, y, granularity):
+    model = pruned(residual, X, y, pruning_ratio=0.0, granularity=granularity)
+
+    np.testing.assert_array_equal(model.predict_proba(X), residual.predict_proba(X))
+
+
+def test_channels_are_gone_for_good(base, X, y):
+    model = pruned(base, X, y, pruning_ratio=0.5, scope="layer")
+
+    shapes = [tuple(layer.weight.shape[:2]) for layer in weights_of(model)]
+    assert shapes == [(3, 1), (6, 3), (3, 24)]
+
+
+@pytest.mark.parametrize("schedule", ["gradual", "one_shot", "rewind", "variational"])
+def test_as_many_weights_are_left_as_asked(base, X, y, schedule):
+    model = pruned(base, X, y, pruning_ratio=0.75, granularity="weight", schedule=schedule)
+
+    total = sum(layer.weight.numel() for layer in weights_of(model))
+    assert n_zeros(model) == round(0.75 * total)
+    assert sum(layer.kept for layer in model.pruning_report_.layers) == total - n_zeros(model)
+
+
+def test_a_network_that_was_sparse_from_the_start_is_as_sparse_as_asked(X, y):
+    model = PrunedEstimator(
+        CNNClassifier("mlp", widths=(16,), **SHORT),
+        granularity="weight",
+        schedule="rigl",
+        pruning_ratio=0.8,
+        random_state=0,
+    ).fit(X, y)
+
+    total = sum(layer.weight.numel() for layer in weights_of(model))
+    assert n_zeros(model) == round(0.8 * total)
+    assert model.pruning_report_.before.score is None
+
+
+def test_a_pattern_leaves_two_of_four_weights(base, X, y):
+    model = pruned(base, X, y, granularity="2:4")
+
+    rows = weights_of(model)[1].weight.detach().reshape(12, -1)[:, :52].reshape(12, 13, 4)
+    assert ((rows != 0).sum(2) == 2).all()
+
+
+def test_blocks_are_gone_for_good(residual, X, y):
+    model = pruned(residual, X, y, granularity="block", pruning_ratio=0.5)
+
+    gone = [layer.name for layer in model.pruning_report_.layers if layer.kept == 0]
+    assert gone
+    assert all(isinstance(model.module_.get_submodule(name), nn.Identity) for name in gone)
+
+
+def test_multiply_adds_are_at_most_as_many_as_asked(base, X, y):
+    report = pruned(base, X, y, scope="multiply_adds", pruning_ratio=0.6).pruning_report_
+
+    assert 0.3 < report.after.multiply_adds / report.before.multiply_adds <= 0.4
+
+
+def test_the_file_shrinks_with_the_shapes_and_with_the_zeros(base, X, y):
+    channels = pruned(base, X, y, scope="bytes", pruning_ratio=0.6).pruning_report_
+    weights = pruned(base, X, y, granularity="weight", pruning_ratio=0.9).pruning_report_
+
+    assert channels.after.size_bytes < channels.before.size_bytes
+    assert weights.after.size_bytes < weights.before.size_bytes
+
+
+def test_finetuning_brings_no_weight_back_to_life(base, X, y):
+    model = pruned(base, X, y, granularity="weight", pruning_ratio=0.8)
+    before = [layer.weight.detach().clone() for layer in weights_of(model)]
+
+    model.finetune(X, y, epochs=3, lr=0.05)
+
+    after = [layer.weight.detach() for layer in weights_of(model)]
+    assert all(bool((new[old == 0] == 0).all()) for old, new in zip(before, after, strict=True))
+    assert any(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
+
+
+def test_the_base_is_never_changed(base, X, y):
+    before = copy.deepcopy(base.module_.state_dict())
+
+    pruned(base, X, y, granularity="weight", pruning_ratio=0.8)
+    pruned(base, X, y, pruning_ratio=0.5)
+
+    after = base.module_.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_an_unfitted_base_stays_unfitted(X, y):
+    estimator = CNNClassifier(widths=(4,), **SHORT)
+
+    PrunedEstimator(estimator, **QUICK).fit(X, y)
+
+    assert not hasattr(estimator, "net_")
+
+
+def test_a_search_over_a_frozen_base_trains_it_once(base, X, y, monkeypatch):
+    fits = []
+    monkeypatch.setattr(CNNClassifier, "fit", lambda self, *_, **__: fits.append(self))
+    search = GridSearchCV(
+        PrunedEstimator(FrozenEstimator(base), **QUICK), {"pruning_ratio": [0.0, 0.5]}, cv=2
+    )
+
+    search.fit(X, y)
+
+    assert fits == []
+    assert search.best_estimator_.pruning_report_.before.n_parameters == base.n_parameters_
+
+
+@pytest.mark.parametrize("outer", ["channel", "weight"])
+@pytest.mark.parametrize("inner", ["channel", "weight"])
+def test_pruned_networks_are_pruned_again(base, X, y, inner, outer):
+    once = PrunedEstimator(FrozenEstimator(base), granularity=inner, pruning_ratio=0.5, **QUICK)
+    twice = PrunedEstimator(once, granularity=outer, pruning_ratio=0.75, **QUICK).fit(X, y)
+
+    left = [report.after.n_nonzero for report in (twice.estimator_.pruning_report_,)]
+    assert twice.pruning_report_.after.n_nonzero < left[0]
+    assert twice.predict(X).shape == y.shape
+
+
+def test_weights_that_an_inner_mask_holds_stay_zero_while_channels_go(base, X, y):
+    once = PrunedEstimator(
+        FrozenEstimator(base), granularity="weight", pruning_ratio=0.8, scope="layer", **QUICK
+    )
+    twice = PrunedEstimator(once, pruning_ratio=0.3, scope="layer", **QUICK).fit(X, y)
+
+    share = n_zeros(twice) / sum(layer.weight.numel() for layer in weights_of(twice))
+    assert share > 0.5
+
+
+def test_it_is_a_step_of_a_pipeline(X, y):
+    model = make_pipeline(ImageScaler(), PrunedEstimator(CNNClassifier(widths=(4,), **SHORT)))
+
+    assert model.fit(X, y).predict(X).shape == y.shape
+
+
+def test_a_regressor_is_pruned_too(X, numbers):
+    model = PrunedEstimator(CNNRegressor(widths=(4, 8), **SHORT), **QUICK).fit(X, numbers)
+
+    assert model.pruning_report_.metric == "R2"
+    assert model.predict(X).shape == numbers.shape
+
+
+@pytest.mark.parametrize("granularity", ["channel", "weight"])
+def test_saved_and_loaded_it_gives_the_same_answers_and_stays_pruned(
+    base, X, y, granularity, tmp_path
+):
+    model = pruned(base, X, y, granularity=granularity, pruning_ratio=0.6)
+
+    again = load(save(model, tmp_path / "model"))
+
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    assert again.pruning_report_ == model.pruning_report_
+    again.finetune(X, y)
+    assert n_zeros(again) >= n_zeros(model)
+
+
+def test_a_file_does_not_hold_the_base_that_was_frozen(base, X, y, tmp_path):
+    model = pruned(base, X, y, pruning_ratio=0.6)
+    again = load(save(model, tmp_path / "model"))
+
+    with pytest.raises(NotFittedError, match="set_params"):
+        again.fit(X, y)
+
+
+def test_pickled_it_gives_the_same_answers(base, X, y):
+    model = pruned(base, X, y, granularity="weight")
+
+    again = pickle.loads(pickle.dumps(model))
+
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+class Linear(nn.Sequential):
+    def __init__(self, n_outputs=3):
+        super().__init__(nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, n_outputs))
+
+
+def raw_net(**options):
+    torch.manual_seed(0)
+    return NeuralNetClassifier(
+        Linear, criterion=nn.CrossEntropyLoss, lr=0.01, verbose=0, max_epochs=3, **options
+    )
+
+
+@pytest.mark.parametrize("schedule", ["gradual", "one_shot"])
+@pytest.mark.parametrize("granularity", ["channel", "weight"])
+def test_a_raw_skorch_net_is_pruned(X, y, granularity, schedule):
+    labels = np.array(["cat", "dog", "owl"])[y]
+    model = PrunedEstimator(raw_net(), granularity=granularity, schedule=schedule, **QUICK)
+
+    model.fit(X, labels)
+
+    assert model.pruning_report_.after.n_nonzero < model.pruning_report_.before.n_nonzero
+    assert set(model.predict(X)) <= set(labels)
+    assert model.pruning_report_.before.size_bytes is None
+
+
+def test_a_fitted_skorch_net_is_pruned_as_it_is_and_stays_as_it_is(X, y):
+    net = raw_net().fit(X.copy(), y)
+    before = copy.deepcopy(net.module_.state_dict())
+
+    model = PrunedEstimator(FrozenEstimator(net), pruning_ratio=0.5, **QUICK).fit(X, y)
+
+    assert all(torch.equal(before[n], v) for n, v in net.module_.state_dict().items())
+    assert model.module_[0].out_features == 8
+
+
+def test_a_skorch_regressor_is_pruned(X, numbers):
+    net = NeuralNetRegressor(Linear, module__n_outputs=1, lr=1e-4, verbose=0, max_epochs=2)
+
+    model = PrunedEstimator(net, **QUICK).fit(X, numbers)
+
+    assert model.predict(X).shape == numbers.shape
+
+
+def test_with_a_budget_the_strongest_ratio_that_fits_is_found(X, y):
+    model = PrunedEstimator(
+        CNNClassifier(widths=(6, 12), max_epochs=4, random_state=0),
+        max_accuracy_drop=1.0,
+        **QUICK,
+    ).fit(X, y)
+
+    trials = model.pruning_report_.trials
+    assert model.pruning_ratio_ == max(trial.ratio for trial in trials if trial.fits) > 0.9
+    assert model.pruning_report_.scored_on == "validation data"
+
+
+def test_where_nothing_fits_the_dense_network_stays_with_a_warning(base, X, y, monkeypatch):
+    scores = iter([1.0, *[0.0] * 20])
+    monkeypatch.setattr(CNNClassifier, "score", lambda *_, **__: next(scores))
+    model = PrunedEstimator(FrozenEstimator(base), max_accuracy_drop=0.0, **QUICK)
+
+    with pytest.warns(UserWarning, match=r"no ratio.*dense"):
+        model.fit(X, y)
+
+    assert model.pruning_ratio_ == 0
+    np.testing.assert_array_equal(model.predict_proba(X), base.predict_proba(X))
+
+
+def test_a_failed_fit_leaves_the_last_one_whole(base, X, y):
+    model = pruned(base, X, y)
+    before = model.predict_proba(X)
+
+    with pytest.raises(ValueError, match="features"):
+        model.fit(X[:, :60], y)
+
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+def test_the_report_prints_what_changed(base, X, y):
+    text = repr(pruned(base, X, y, granularity="weight").pruning_report_)
+
+    assert "the file, and not the latency" in text
+    assert "network.head" in text
+
+
+def test_a_layer_that_a_ratio_would_empty_is_kept_at_its_minimum_and_told(base, X, y):
+    report = pruned(base, X, y, pruning_ratio=0.99, scope="layer").pruning_report_
+
+    assert "Kept at the minimum" in repr(report)
+    assert all(layer.kept >= 1 for layer in report.layers)
+
+
+def test_the_layers_are_a_table(base, X, y):
+    frame = pruned(base, X, y).pruning_report_.to_frame()
+
+    assert next(iter(frame.index)) == "network.features.0"
+    assert {"kept", "total", "shape_after", "multiply_adds_after"} <= set(frame.columns)
+
+
+def infected(base):
+    broken = copy.deepcopy(base)
+    with torch.no_grad():
+        broken.module_.network.head.weight[0, 0] = torch.nan
+    return broken
+
+
+@pytest.mark.parametrize("granularity", ["channel", "weight"])
+def test_nan_weights_are_refused_by_the_layers_name(base, X, y, granularity):
+    with pytest.raises(ValueError, match=r"network\.head.*NaN"):
+        pruned(infected(base), X, y, granularity=granularity, schedule="one_shot")
+
+
+class Shuffled(nn.Module):
+    """Channels are halved and swapped by a view, which no dependency graph can follow."""
+
+    def __init__(self, n_outputs=3):
+        super().__init__()
+        self.first = nn.Linear(64, 8)
+        self.second = nn.Linear(4, n_outputs)
+
+    def forward(self, inputs):
+        return self.second(self.first(inputs).view(len(inputs), 2, 4).prod(1))
+
+
+def test_a_module_that_cannot_be_followed_is_refused_by_the_layers_name(X, y):
+    model = PrunedEstimator(NeuralClassifier(Shuffled, **SHORT), **QUICK)
+
+    with pytest.raises(ValueError, match="first"):
+        model.fit(X, y)
+
+
+BAD = {
+    "ratio of one": ({"pruning_ratio": 1.0}, r"pruning_ratio is a ratio in \[0, 1\), not 1.0"),
+    "percent": ({"pruning_ratio": 30}, "Did you mean 0.3"),
+    "negative": ({"pruning_ratio": -0.1}, "pruning_ratio"),
+    "granularity": ({"granularity": "chanel"}, "granularity.*Did you mean 'channel'"),
+    "pattern": ({"granularity": "4:2"}, "Did you mean '2:4'"),
+    "criterion": ({"criterion": "magnitud"}, "criterion.*Did you mean 'magnitude'"),
+    "scope": ({"scope": "flops"}, "scope"),
+    "schedule": ({"schedule": "gradul"}, "Did you mean 'gradual'"),
+    "epochs": ({"finetune_epochs": -1}, "finetune_epochs"),
+    "drop": ({"max_accuracy_drop": -0.01}, "max_accuracy_drop"),
+    "rigl on channels": ({"schedule": "rigl"}, "granularity 'weight'"),
+    "norm of weights": ({"granularity": "weight", "criterion": "batch_norm"}, "ranks channels"),
+    "no gradient": ({"criterion": "taylor", "finetune_epochs": 0}, "at least 1"),
+    "random state": ({"random_state": "zero"}, "random_state"),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), BAD.values(), ids=BAD)
+def test_bad_options_are_refused_with_what_is_allowed(X, y, options, message):
+    model = PrunedEstimator(CNNClassifier(**SHORT), **options)
+
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "slip"),
+    [
+        (LogisticRegression(), "deep estimator"),
+        (CNNClassifier, r"Did you mean CNNClassifier\(\)"),
+        (make_pipeline(ImageScaler(), CNNClassifier()), "last step of the pipeline"),
+        (MLP(4, 2), r"NeuralClassifier\(module\)"),
+    ],
+)
+def test_what_is_no_deep_estimator_is_refused_with_the_likely_slip(X, y, estimator, slip):
+    with pytest.raises(TypeError, match=slip):
+        PrunedEstimator(estimator).fit(X, y)
+
+
+def test_a_frozen_base_has_to_be_fitted(X, y):
+    with pytest.raises(NotFittedError, match="fitted"):
+        PrunedEstimator(FrozenEstimator(CNNClassifier())).fit(X, y)
+
+
+def test_data_of_other_classes_than_the_frozen_base_are_refused(base, X, y):
+    with pytest.raises(ValueError, match="classes"):
+        pruned(base, X, y + 5)
+
+
+def test_a_clone_has_the_same_parameters_and_no_fit(base, X, y):
+    model = pruned(base, X, y, granularity="weight")
+
+    copied = clone(model)
+
+    assert not hasattr(copied, "estimator_")
+    assert copied.get_params()["granularity"] == "weight"

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from skdeepopt.pruning._coupling import UntraceableError, coupled_channels
+
+
+def test_a_channel_is_in_all_layers_from_its_first_to_its_readers():
+    network = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(36, 2)
+    )
+
+    (group,) = coupled_channels(network, torch.zeros(1, 1, 5, 5))
+
+    assert [(part.name, part.side) for part in group.slices] == [
+        ("0", "out"), ("1", "both"), ("4", "in"),
+    ]  # fmt: skip
+    assert group.slices[2].channel.tolist() == [i // 9 for i in range(36)]
+
+
+def test_groups_come_in_the_order_of_their_layers():
+    network = nn.Sequential(*[nn.Linear(4, 4) for _ in range(5)])
+
+    groups = coupled_channels(network, torch.zeros(1, 4))
+
+    assert [group.root for group in groups] == ["0", "1", "2", "3"]
+
+
+def test_a_layer_that_is_never_run_is_in_no_group():
+    network = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
+    network[0].unused = nn.Linear(4, 4)
+
+    (group,) = coupled_channels(network, torch.zeros(1, 4))
+
+    assert [part.name for part in group.slices] == ["0", "1"]
+
+
+def test_a_layer_whose_answer_is_cut_off_is_named():
+    class Detach(nn.Module):
+        def forward(self, inputs):
+            return inputs.detach()
+
+    network = nn.Sequential(nn.Linear(4, 4), Detach(), nn.Linear(4, 2))
+
+    with pytest.raises(UntraceableError, match="answer of '0'"):
+        coupled_channels(network, torch.zeros(1, 4))
