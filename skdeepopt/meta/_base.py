@@ -213,6 +213,7 @@ def trained_copy(
     y: Any,
     sample_weight: Any,
     *,
+    seed: int | None = None,
     hook_for: Callable[[nn.Module], TrainingHook] | None = None,
 ) -> Any:
     """Fitted deep estimator of one's own: a copy of a frozen one, else a clone, fitted.
@@ -223,6 +224,8 @@ def trained_copy(
         Never changed.
     X, y, sample_weight
         As in ``fit``.
+    seed : int or None, default=None
+        Given to a clone, and to all estimators inside, where they have no random state.
     hook_for : callable or None, default=None
         Makes a hook for the new module. Takes an estimator that builds its network itself.
     """
@@ -233,10 +236,17 @@ def trained_copy(
         return copy.deepcopy(inner)
     if is_raw_net(estimator):
         return RawNetEstimator(estimator).fit(X, y, sample_weight)
+    copied = _seeded(clone(estimator), seed)
     if hook_for is not None:
-        return clone(estimator)._fit_hooked(X, y, sample_weight, hook_for)
+        return copied._fit_hooked(X, y, sample_weight, hook_for)
     rest = {} if sample_weight is None else {"sample_weight": sample_weight}
-    return clone(estimator).fit(X, y, **rest)
+    return copied.fit(X, y, **rest)
+
+
+def _seeded(estimator: Any, seed: int | None) -> Any:
+    parameters = estimator.get_params() if seed is not None else {}
+    open_ = [n for n, v in parameters.items() if v is None and n.endswith("random_state")]
+    return estimator.set_params(**dict.fromkeys(open_, seed)) if open_ else estimator
 
 
 def takes_hook(estimator: Any) -> bool:

@@ -68,4 +68,6 @@ def nonzero_parameters(module: nn.Module) -> int:
 
 def first_rows(X: Any, n: int) -> Any:
     """The first `n` samples, whatever they come in."""
-    return X.iloc[:n] if hasattr(X, "iloc") else np.asarray(X)[:n] if isinstance(X, list) else X[:n]
+    if hasattr(X, "iloc"):
+        return X.iloc[:n]
+    return X[:n] if isinstance(X, (np.ndarray, torch.Tensor, list)) else np.asarray(X)[:n]

@@ -73,8 +73,8 @@ callable, default="magnitude"
         fifth of the samples, which no training sees. Where none does, the dense network stays,
         with a warning.
     random_state : int, RandomState instance or None, default=None
-        Of the criterion "random", rigl's first masks, and the samples held out. The base has its
-        own.
+        Of the criterion "random", rigl's first masks, the samples held out, and the base where it
+        has none of its own.
 
     Attributes
     ----------

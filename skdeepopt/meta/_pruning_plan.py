@@ -67,14 +67,14 @@ class PruningPlan:
     def dense(self, base: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, dict[str, Any]]:
         """Trained copy of the base, and its early weights where the plan rewinds to them."""
         if not self._rewinds(base):
-            return trained_copy(base, X, y, sample_weight), {}
+            return trained_copy(base, X, y, sample_weight, seed=self.seed), {}
         early: list[EarlyWeights] = []
 
         def remembering(module: nn.Module) -> EarlyWeights:
             early.append(EarlyWeights(module))
             return early[-1]
 
-        dense = trained_copy(base, X, y, sample_weight, hook_for=remembering)
+        dense = trained_copy(base, X, y, sample_weight, seed=self.seed, hook_for=remembering)
         return dense, early[-1].weights
 
     def prune(
@@ -120,7 +120,7 @@ class PruningPlan:
             dense.append(copy.deepcopy(module))
             return RigL(module, ratio, seed=self.seed)
 
-        model = trained_copy(base, X, y, sample_weight, hook_for=sparse)
+        model = trained_copy(base, X, y, sample_weight, seed=self.seed, hook_for=sparse)
         return dense[-1], Pruned(model, _kept_weights(model.module_))
 
     def _hooks(

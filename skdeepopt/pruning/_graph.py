@@ -10,10 +10,11 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils.parametrize import is_parametrized
 
-from skdeepopt.pruning._coupling import UntraceableError, coupled_channels
+from skdeepopt.pruning._coupling import coupled_channels
 from skdeepopt.pruning._groups import ChannelGroup, remove_marked
 from skdeepopt.pruning._layers import check_prunable
 from skdeepopt.pruning._masks import baked
+from skdeepopt.pruning._trace import UntraceableError
 from skdeepopt.pruning._trial import check_removable, trial_copy
 
 __all__ = ["ChannelGraph"]

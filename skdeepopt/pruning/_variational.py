@@ -23,8 +23,8 @@ _K1, _K2, _K3 = 0.63576, 1.87320, 1.48695
 _FIRST_LOG_SIGMA2 = -8.0
 """Noise at the start: too little to disturb, a tenth of a typical weight."""
 
-_GAIN = 4.0
-"""Steps of Adam are as long as the learning rate, which would take the noise too long a way."""
+_GAIN = 2.0
+"""The log of the noise's variance has a long way to go, and steps of Adam are of one length."""
 
 _TINY = 1e-16
 """Added to squared weights, so that the logarithm stands where one is zero."""
@@ -98,8 +98,9 @@ class VariationalDropout:
         Share of the weights that is zero in the end, in [0, 1).
     n_samples : int
         Training samples, over which the loss is a mean; sets the penalty's weight.
-    strength : float, default=1.0
-        Of the penalty; 1 is the variational bound itself.
+    strength : float, default=5.0
+        Of the penalty. 1 is the variational bound itself, which needs hundreds of epochs to make
+        a network sparse; in ten, 5 leaves LeNet-300-100 more accurate than 1 or 20 do.
     warm_up : float, default=0.3
         Share of the training over which the penalty rises from nothing to `strength`.
     end : float, default=0.6
@@ -126,7 +127,7 @@ class VariationalDropout:
         ratio: float,
         *,
         n_samples: int,
-        strength: float = 1.0,
+        strength: float = 5.0,
         warm_up: float = 0.3,
         end: float = 0.6,
     ) -> None:

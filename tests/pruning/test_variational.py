@@ -150,8 +150,8 @@ def test_the_penalty_warms_up(network):
 
 
 def test_strength_and_samples_scale_the_penalty(network):
-    one = VariationalDropout(copy.deepcopy(network), 0.8, n_samples=100, strength=3.0)
-    two = VariationalDropout(network, 0.8, n_samples=200)
+    one = VariationalDropout(copy.deepcopy(network), 0.8, n_samples=100, strength=6.0)
+    two = VariationalDropout(network, 0.8, n_samples=200, strength=2.0)
 
     one.before_training(10), two.before_training(10)
     one.after_step(0.5), two.after_step(0.5)
