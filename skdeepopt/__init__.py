@@ -14,12 +14,14 @@ _ROOMS = {
     "ImageScaler": "skdeepopt.preprocessing",
     "NeuralClassifier": "skdeepopt.estimators",
     "NeuralRegressor": "skdeepopt.estimators",
+    "PrunedEstimator": "skdeepopt.meta",
+    "PruningDisplay": "skdeepopt.report",
     "load": "skdeepopt.storage",
     "measure": "skdeepopt.measurement",
     "save": "skdeepopt.storage",
 }
 
-_PUBLIC_ROOMS = ("datasets", "nets")
+_PUBLIC_ROOMS = ("datasets", "nets", "pruning")
 
 __all__ = [
     "CNNClassifier",
@@ -28,6 +30,8 @@ __all__ = [
     "ImageScaler",
     "NeuralClassifier",
     "NeuralRegressor",
+    "PrunedEstimator",
+    "PruningDisplay",
     "__version__",
     "load",
     "measure",

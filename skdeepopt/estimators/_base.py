@@ -40,8 +40,9 @@ from skdeepopt.estimators._sklearn_callbacks import (
     FitReporter,
     with_callbacks,
 )
+from skdeepopt.pruning._batch_norm import reestimate_batch_norm
 from skdeepopt.pruning._shapes import resize_to
-from skdeepopt.training._batches import TensorData
+from skdeepopt.training._batches import Batches, TensorData
 from skdeepopt.training._device import resolve_device, training_dtype
 from skdeepopt.training._early_stopping import EarlyStop
 from skdeepopt.training._hook import TrainingHook
@@ -55,6 +56,8 @@ _INPUT_TYPES = [np.float32, np.uint8]
 """Number types that stay what they are in memory; all others become the first."""
 
 _DEFAULT_VALIDATION = 0.1
+
+_STATISTICS_BATCH = 512
 
 
 class DeepEstimator(CallbackSupportMixin, BaseEstimator):
@@ -215,7 +218,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         lr : float or None, default=None
             Peak learning rate; None is a tenth of the one in ``fit``.
         hook : TrainingHook or None, default=None
-            What a compression takes part in the training with.
+            What a compression takes part in the training with. Without a step after it, the
+            batch norm statistics are taken anew from the data.
 
         Returns
         -------
@@ -230,6 +234,9 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             self._prepare_net(data, fits=False)
             rate = self._peak_rate() / 10 if rate is None else rate
             self._train(data, None, passes, lr=rate, hook=hook)
+            if passes == 0 and hook is not None:
+                batches = Batches(data, _STATISTICS_BATCH, torch.device(self.net_.device))
+                reestimate_batch_norm(self.module_, (inputs for inputs, *_ in batches))
         return self
 
     @property

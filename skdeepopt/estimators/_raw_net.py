@@ -16,6 +16,7 @@ from torch import nn
 
 from skdeepopt.data._rows import as_array
 from skdeepopt.estimators._samples import as_history
+from skdeepopt.pruning._batch_norm import reestimate_batch_norm
 from skdeepopt.training._hook import TrainingHook
 from skdeepopt.training._raw_net import train_raw_net
 
@@ -108,6 +109,11 @@ class RawNetEstimator(MetaEstimatorMixin, BaseEstimator):
         inputs, targets = self._read(X, y, sample_weight)
         rate = self.lr / 10 if lr is None else lr
         train_raw_net(self.net_, inputs, targets, epochs=epochs, lr=rate, hook=hook)
+        if epochs == 0 and hook is not None:
+            batches = (
+                torch.from_numpy(inputs).to(self.net_.device).split(max(1, self.net_.batch_size))
+            )
+            reestimate_batch_norm(self.module_, batches)
         return self
 
     @property

@@ -1,0 +1,306 @@
+"""What pruning keeps of the accuracy, beside its controls, row by row.
+
+A row trains a dense network, prunes a copy of it, and trains three controls: the same ratio by
+`criterion="random"`, a dense network of the pruned one's size from scratch for as many epochs in
+all, and, for channels, the dense network itself for as many epochs in all, and the same cut done
+by hand with torch-pruning, fine-tuned as long by the same training. Ratios, epochs and learning
+rates were chosen with `--validate`, which trains on the first 50,000 training images of MNIST
+(40,000 of CIFAR-10) and scores on the rest of them; without it the test images are looked at once
+a seed.
+
+    SKDEEPOPT_DATA=... taskset -c 1 python benchmarks/pruning.py lenet300-5
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from _record import SeedStore, spread, write_record
+from sklearn.frozen import FrozenEstimator
+from torch import nn
+
+from skdeepopt import CNNClassifier, ImageAugmenter, PrunedEstimator
+from skdeepopt.datasets import load_cifar10, load_mnist
+from skdeepopt.meta._figures import batch_latencies_ms
+from skdeepopt.nets import build_network
+from skdeepopt.pruning import layer_costs
+
+DIGITS = ImageAugmenter(shift=0.04, rotation=10, stretch=0.1)
+PHOTOS = ImageAugmenter(shift=0.125, flip=True)
+VALIDATION = {"mnist": 50_000, "cifar10": 40_000}
+LATENCY_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Row:
+    """A network, and how it is pruned.
+
+    Parameters
+    ----------
+    data : str
+    base : dict
+        Parameters of the dense `CNNClassifier`.
+    stages : tuple of dict
+        Parameters of one `PrunedEstimator` after the other.
+    kept : float or None
+        Share of all parameters, biases too, that is not zero in the end; sets the ratio of the
+        last stage.
+    small : str
+        What the small dense control has as many of: "parameters" or "multiply_adds".
+    """
+
+    data: str
+    base: dict[str, Any]
+    stages: tuple[dict[str, Any], ...]
+    kept: float | None = None
+    small: str = "parameters"
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the data in all."""
+        return self.base["max_epochs"] + sum(stage["finetune_epochs"] for stage in self.stages)
+
+
+LENET300 = {"architecture": "lenet300", "max_epochs": 10, "lr": 0.003, "augment": DIGITS}
+LENET5 = {"architecture": "lenet5", "max_epochs": 8, "lr": 0.003, "augment": DIGITS}
+COMPACT = {"architecture": "compact", "max_epochs": 10, "lr": 0.01, "augment": DIGITS}
+RESIDUAL = {"architecture": "residual", "max_epochs": 6, "lr": 0.01, "augment": PHOTOS}
+MASKS = {"granularity": "weight", "schedule": "gradual"}
+CHANNELS = {"granularity": "channel", "scope": "multiply_adds", "schedule": "gradual"}
+NARROW = {"granularity": "channel", "scope": "bytes", "schedule": "gradual"}
+ROWS = {
+    "lenet300-5": Row("mnist", LENET300, ({**MASKS, "finetune_epochs": 20},), 0.05),
+    "lenet300-2": Row("mnist", LENET300, ({**MASKS, "finetune_epochs": 20},), 0.02),
+    "lenet5-1": Row(
+        "mnist",
+        LENET5,
+        (
+            {**NARROW, "pruning_ratio": 0.85, "finetune_epochs": 5},
+            {**MASKS, "criterion": "lamp", "finetune_epochs": 30},
+        ),
+        0.01,
+    ),
+    "lenet5-0.36": Row(
+        "mnist",
+        LENET5,
+        (
+            {**NARROW, "pruning_ratio": 0.95, "finetune_epochs": 5},
+            {**MASKS, "criterion": "lamp", "finetune_epochs": 60},
+        ),
+        0.0036,
+    ),
+    "channels-lenet5": Row(
+        "mnist",
+        LENET5,
+        ({**CHANNELS, "pruning_ratio": 0.75, "finetune_epochs": 8},),
+        small="multiply_adds",
+    ),
+    "channels-compact": Row(
+        "mnist",
+        COMPACT,
+        ({**CHANNELS, "pruning_ratio": 0.75, "finetune_epochs": 10},),
+        small="multiply_adds",
+    ),
+    "channels-residual": Row(
+        "cifar10",
+        RESIDUAL,
+        ({**CHANNELS, "pruning_ratio": 0.5, "finetune_epochs": 6},),
+        small="multiply_adds",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Data:
+    """Images to train on, and images to score on."""
+
+    X: Any
+    y: Any
+    X_scored: Any
+    y_scored: Any
+
+    def accuracy(self, model: Any) -> float:
+        return float(model.score(self.X_scored, self.y_scored))
+
+
+def data_for(name: str, *, validate: bool) -> Data:
+    """The test images, or the last of the training images in their place."""
+    loaded = load_mnist() if name == "mnist" else load_cifar10()
+    if not validate:
+        return Data(loaded.X_train, loaded.y_train, loaded.X_test, loaded.y_test)
+    # CIFAR-10 comes sorted by class.
+    order = torch.randperm(len(loaded.y_train), generator=torch.Generator().manual_seed(0)).numpy()
+    order = order if name == "cifar10" else range(len(loaded.y_train))
+    X, y, n = loaded.X_train[order], loaded.y_train[order], VALIDATION[name]
+    return Data(X[:n], y[:n], X[n:], y[n:])
+
+
+def timed(function: Callable[[], Any]) -> tuple[Any, float]:
+    """Result, and seconds."""
+    start = time.perf_counter()
+    result = function()
+    return result, time.perf_counter() - start
+
+
+def pruned(row: Row, base: Any, data: Data, seed: int, **changes: Any) -> Any:
+    """The base after all stages, each with the changes."""
+    n_parameters = base.n_parameters_
+    for number, stage in enumerate(row.stages, start=1):
+        options = {"random_state": seed, **stage, **changes}
+        if row.kept is not None and number == len(row.stages):
+            options["pruning_ratio"] = ratio_for(base.module_, row.kept * n_parameters)
+        base = PrunedEstimator(FrozenEstimator(base), **options).fit(data.X, data.y)
+    return base
+
+
+def ratio_for(module: nn.Module, n_kept: float) -> float:
+    """Ratio of the weights to prune for so many parameters to be left, biases among them."""
+    sizes = [(parameter.ndim > 1, parameter.numel()) for parameter in module.parameters()]
+    weights = sum(size for is_weight, size in sizes if is_weight)
+    others = sum(size for is_weight, size in sizes if not is_weight)
+    return 1 - int(n_kept - others) / weights
+
+
+def small_network(row: Row, model: Any, data: Data, seed: int) -> Any:
+    """Dense network of the pruned one's size, trained from scratch for as many epochs in all."""
+    target = size_of(model.module_, row, model.image_shape_, nonzero=True)
+    low, high = 0.01, 1.0
+    for _ in range(20):
+        middle = (low + high) / 2
+        if width_size(row, middle, model.image_shape_) <= target:
+            low = middle
+        else:
+            high = middle
+    options = {**row.base, "max_epochs": row.epochs, "widths": low, "random_state": seed}
+    return CNNClassifier(**options).fit(data.X, data.y)
+
+
+def width_size(row: Row, widths: float, image_shape: Any) -> int:
+    """Size of the row's architecture at a multiple of its widths."""
+    network = build_network(row.base["architecture"], image_shape, 10, widths=widths)
+    return size_of(network, row, image_shape)
+
+
+def size_of(module: nn.Module, row: Row, image_shape: Any, *, nonzero: bool = False) -> int:
+    """Multiply-adds a sample, or parameters, as the row counts."""
+    if row.small == "multiply_adds":
+        return sum(
+            c.multiply_adds for c in layer_costs(module, torch.zeros(1, *image_shape)).values()
+        )
+    counted = [torch.count_nonzero(p) if nonzero else p.numel() for p in module.parameters()]
+    return int(sum(counted))
+
+
+def by_hand(row: Row, base: Any, data: Data, report: Any) -> Any:
+    """The cut of torch-pruning's own pruner, at once, to at most as many multiply-adds."""
+    import torch_pruning
+
+    model = copy.deepcopy(base)
+    module, example = model.module_, torch.randn(2, *model.image_shape_)
+    module.eval()
+    pruner = torch_pruning.pruner.BasePruner(
+        module,
+        example,
+        importance=torch_pruning.importance.GroupMagnitudeImportance(p=2),
+        global_pruning=True,
+        pruning_ratio=0.95,
+        iterative_steps=200,
+        ignored_layers=[module.network.head],
+    )
+    while size_of(module, row, model.image_shape_) > report.after.multiply_adds:
+        pruner.step()
+    return model.finetune(data.X, data.y, epochs=row.stages[0]["finetune_epochs"], lr=model.lr)
+
+
+def run_seed(row: Row, data: Data, seed: int, *, controls: bool) -> dict[str, Any]:
+    """Accuracy of the dense and the pruned network and of the controls, and what it took."""
+    dense, dense_seconds = timed(
+        lambda: CNNClassifier(**row.base, random_state=seed).fit(data.X, data.y)
+    )
+    model, pruning_seconds = timed(lambda: pruned(row, dense, data, seed))
+    report = model.pruning_report_
+    batch = torch.randn(LATENCY_BATCH, *dense.image_shape_)
+    latencies = batch_latencies_ms([dense.module_, model.module_], batch)
+    result = {
+        "dense": data.accuracy(dense),
+        "pruned": data.accuracy(model),
+        "dense_seconds": dense_seconds,
+        "pruning_seconds": pruning_seconds,
+        "n_parameters": [dense.n_parameters_, report.after.n_parameters],
+        "n_nonzero": report.after.n_nonzero,
+        "multiply_adds": [
+            size_of(dense.module_, ROWS["channels-compact"], dense.image_shape_),
+            report.after.multiply_adds,
+        ],
+        "latency_ms": latencies,
+        "layers": [[layer.name, layer.kept, layer.total] for layer in report.layers],
+    }
+    print(f"  seed {seed}: {result}", flush=True)
+    if not controls:
+        return result
+    result["random"] = data.accuracy(pruned(row, dense, data, seed, criterion="random"))
+    small = small_network(row, model, data, seed)
+    result |= {"small": data.accuracy(small), "small_parameters": small.n_parameters_}
+    if row.small == "multiply_adds":
+        longer = CNNClassifier(**{**row.base, "max_epochs": row.epochs}, random_state=seed)
+        result["longer"] = data.accuracy(longer.fit(data.X, data.y))
+        result["by_hand"] = data.accuracy(by_hand(row, dense, data, report))
+    print(f"  seed {seed}: {result}", flush=True)
+    return result
+
+
+def summary(results: dict[int, Any]) -> dict[str, Any]:
+    """Means over the seeds, and differences seed by seed."""
+    runs = list(results.values())
+    names = [n for n in ("dense", "pruned", "random", "small", "longer", "by_hand") if n in runs[0]]
+    return {
+        "accuracy": {name: spread(run[name] for run in runs) for name in names},
+        "loss": {
+            name: spread(run[name] - run["pruned"] for run in runs)
+            for name in names
+            if name != "pruned"
+        },
+        "latency_share": spread(run["latency_ms"][1] / run["latency_ms"][0] for run in runs),
+        "multiply_adds_share": spread(
+            run["multiply_adds"][1] / run["multiply_adds"][0] for run in runs
+        ),
+        "kept_share": spread(run["n_nonzero"] / run["n_parameters"][0] for run in runs),
+        "seconds_share": spread(run["pruning_seconds"] / run["dense_seconds"] for run in runs),
+    }
+
+
+def described(row: Row) -> dict[str, Any]:
+    """The row in plain values."""
+    base = {key: str(value) if key == "augment" else value for key, value in row.base.items()}
+    return {"data": row.data, "base": base, "stages": list(row.stages), "kept": row.kept}
+
+
+def main() -> None:
+    """Run the seeds of a row that are missing, and write its record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("row", choices=ROWS)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--validate", action="store_true", help="no record, no controls")
+    options = parser.parse_args()
+    seeds, row = list(range(options.seeds)), ROWS[options.row]
+    torch.set_num_threads(1)
+    data = data_for(row.data, validate=options.validate)
+    if options.validate:
+        print(summary({s: run_seed(row, data, s, controls=False) for s in seeds}))
+        return
+    name = f"pruning-{options.row}"
+    config = {**described(row), "threads": 1}
+    results = SeedStore(name, config).run(seeds, lambda s: run_seed(row, data, s, controls=True))
+    figures = summary(results)
+    path = write_record(name, {**config, "seeds": seeds}, {"figures": figures, "runs": results})
+    print(path.name, figures)
+
+
+if __name__ == "__main__":
+    main()
