@@ -20,9 +20,9 @@ __all__ = ["COMPARE"]
 
 DESCRIPTION = """\
 Train the baseline and each technique with several seeds, measure them on data that chose nothing,
-and print a table of accuracy, training time, file size and latency, each with its change against
-the baseline. The folder of --out gets results.json, results.csv, chart.png and every model.
-Ctrl-C writes what is done so far; the same command goes on from there.
+and print a table of accuracy, training time, file size, latency and throughput, each with its
+change against the baseline. The folder of --out gets results.json, results.csv, chart.png and every
+model. Ctrl-C writes what is done so far; the same command goes on from there.
 """
 
 

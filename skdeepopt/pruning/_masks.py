@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -35,6 +36,8 @@ class Mask(nn.Module):
     """
 
     factor: torch.Tensor
+    draws: ClassVar[bool] = False
+    """No random numbers, so that a training need not set any aside for it."""
 
     def __init__(self, mask: torch.Tensor, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()

@@ -2,6 +2,7 @@
 
 from skdeepopt.report._cells import Cell
 from skdeepopt.report._chart import write_chart
+from skdeepopt.report._pruning_display import PruningDisplay
 from skdeepopt.report._results import results_document, write_csv, write_json
 from skdeepopt.report._table import (
     BASELINE,
@@ -19,6 +20,7 @@ __all__ = [
     "BASELINE",
     "COLUMNS",
     "Cell",
+    "PruningDisplay",
     "Row",
     "build_rows",
     "chart_subtitle",

@@ -1,4 +1,4 @@
-"""The chart of a study: accuracy against file size and against latency, one point a technique."""
+"""The chart of a study: accuracy against file size, latency and throughput, a point a technique."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from skdeepopt.report._labels import Box, Obstacle, place_labels
 from skdeepopt.report._results import write_bytes
+from skdeepopt.report._style import COLOURS, MARKERS, open_axes, percent_axis
 from skdeepopt.report._table import BASELINE, Row
 
 if TYPE_CHECKING:
@@ -18,14 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["write_chart"]
 
-# Okabe & Ito (2008), "Color Universal Design": told apart with any colour vision. Black is the
-# baseline's, yellow is left out because it is too pale on white.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "h")
-
 PANELS = (
     ("file_bytes", 1e-3, "model file (KB)"),
     ("latency_ms", 1.0, "latency of one image (ms)"),
+    ("throughput", 1e-3, "images a millisecond, in batches"),
 )
 DOTS_PER_INCH = 150
 POINTS_PER_INCH = 72
@@ -62,7 +59,7 @@ def _figure(rows: Sequence[Row], title: str) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4.6), dpi=DOTS_PER_INCH, layout="constrained")
+    figure = Figure(figsize=(14, 4.6), dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=11)
     panels = figure.subplots(1, len(PANELS), sharey=True)
@@ -108,7 +105,7 @@ def _draw_point(axes: Axes, row: Row, name: str, scale: float, style: dict[str, 
 
 def _style(row: Row, rows: Sequence[Row]) -> dict[str, Any]:
     if row.technique == BASELINE:
-        return {"color": "black", "fmt": "*", "markersize": 13}
+        return {"color": "black", "fmt": "*", "markersize": 13, "zorder": 3}
     index = [other.technique for other in rows if other.technique != BASELINE].index(row.technique)
     colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
     return {"color": colour, "fmt": marker, "markersize": 8}
@@ -116,11 +113,8 @@ def _style(row: Row, rows: Sequence[Row]) -> dict[str, Any]:
 
 def _style_axes(axes: Axes) -> None:
     _style_horizontal(axes)
-    _style_vertical(axes)
-    axes.grid(color="0.92", linewidth=0.8)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    percent_axis(axes)
+    open_axes(axes)
 
 
 def _style_horizontal(axes: Axes) -> None:
@@ -135,17 +129,6 @@ def _style_horizontal(axes: Axes) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=steps))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _style_vertical(axes: Axes) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axes.margins(y=0.2)
-    axes.yaxis.set_major_locator(MaxNLocator(6))
-    # The margin may reach past 100 %, the labels may not.
-    axes.yaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:.4g}" if value < 100.001 else "")
-    )
 
 
 def _draw_labels(axes: Axes) -> None:

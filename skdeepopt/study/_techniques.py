@@ -15,6 +15,7 @@ from scipy.stats import loguniform, uniform
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, StratifiedShuffleSplit
 
 from skdeepopt.estimators._cnn import CNNClassifier
+from skdeepopt.meta._pruned import PrunedEstimator
 from skdeepopt.report._table import BASELINE
 from skdeepopt.study._setting import StudySetting
 
@@ -113,6 +114,30 @@ def _bayesian_search(setting: StudySetting, seed: int) -> Any:
         random_state=seed,
         # skopt begins with ten random settings, which here would leave none to be suggested.
         optimizer_kwargs={"n_initial_points": max(2, setting.n_candidates // 2)},
+    )
+
+
+@technique("pruned, weights", "nine weights of ten set to zero, for a smaller file")
+def _pruned_weights(setting: StudySetting, seed: int) -> Any:
+    return PrunedEstimator(
+        _network(setting, seed),
+        pruning_ratio=0.9,
+        granularity="weight",
+        criterion="lamp",
+        finetune_epochs=setting.max_epochs,
+        random_state=seed,
+    )
+
+
+@technique("pruned, channels", "channels removed until a quarter of the multiply-adds is left")
+def _pruned_channels(setting: StudySetting, seed: int) -> Any:
+    return PrunedEstimator(
+        _network(setting, seed),
+        pruning_ratio=0.75,
+        granularity="channel",
+        scope="multiply_adds",
+        finetune_epochs=setting.max_epochs,
+        random_state=seed,
     )
 
 

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.modules import module as module_internals
 from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
-from skdeepopt.training._chain_links import LINKS, DropoutLink, Link, NormLink, WeightLink
+from skdeepopt.training._chain_links import LINKS, Link, NormLink, WeightLink
 
 __all__ = ["Chain"]
 
@@ -31,9 +31,12 @@ class Chain:
 
     def __init__(self, links: list[Link]) -> None:
         self.links = links
-        self.draws = any(isinstance(link, DropoutLink) or link.draws for link in links)
-        """Whether a forward pass draws random numbers."""
         self._first = next(i for i, link in enumerate(links) if link.has_parameters)
+
+    @property
+    def draws(self) -> bool:
+        """Whether the next forward pass draws random numbers."""
+        return any(link.draws for link in self.links)
 
     @classmethod
     def of(cls, module: nn.Module) -> Chain | None:

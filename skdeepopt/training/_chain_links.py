@@ -11,7 +11,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from skdeepopt.nets._blocks import Flatten, Standardize
 from skdeepopt.training._convolution import has_fast_gradients, strided_gradients
 
-__all__ = ["LINKS", "DropoutLink", "Link", "NormLink", "WeightLink"]
+__all__ = ["LINKS", "Link", "NormLink", "WeightLink"]
 
 aten = torch.ops.aten
 
@@ -26,7 +26,7 @@ class Link:
     """
 
     has_parameters: ClassVar[bool] = False
-    draws: bool = False
+    draws: ClassVar[bool] = False
     """Whether its weight draws random numbers."""
 
     def __init__(self, layer: Any) -> None:
@@ -68,12 +68,20 @@ class WeightLink(Link):
 
     def __init__(self, layer: Any) -> None:
         super().__init__(layer)
-        self._parts = list(layer.parametrizations.weight) if is_parametrized(layer) else []
         self._computed: torch.Tensor | None = None
-        self.draws = any(getattr(part, "draws", True) for part in self._parts)
+
+    @property
+    def draws(self) -> bool:  # type: ignore[override]
+        """Whether a parametrization draws random numbers, for all that is known."""
+        parts = self.layer.parametrizations.weight if self._is_parametrized() else ()
+        return any(getattr(part, "draws", True) for part in parts)
+
+    def _is_parametrized(self) -> bool:
+        """Read at every step, since a mask may come in the middle of an epoch."""
+        return bool(is_parametrized(self.layer))
 
     def _weight(self, dtype: torch.dtype) -> torch.Tensor:
-        if not self._parts:
+        if not self._is_parametrized():
             return self.layer.weight.to(dtype)
         for parameter in self.layer.parametrizations.parameters():
             parameter.grad = None
@@ -82,11 +90,10 @@ class WeightLink(Link):
         return self._computed.detach().to(dtype)
 
     def _take_gradient(self, gradient: torch.Tensor) -> None:
-        if not self._parts:
-            self.layer.weight.grad = gradient.float()
-            return
         computed, self._computed = self._computed, None
-        if computed is not None and computed.requires_grad:
+        if computed is None:
+            self.layer.weight.grad = gradient.float()
+        elif computed.requires_grad:
             computed.backward(gradient.float())
 
 
@@ -261,6 +268,8 @@ class FlattenLink(Link):
 
 class DropoutLink(Link):
     """Dropout, from the global generator."""
+
+    draws = True
 
     def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         outputs, mask = torch.native_dropout(inputs, self.layer.p, True)

@@ -171,7 +171,7 @@ def test_a_quick_comparison_of_the_real_techniques_runs_and_stops_on_ctrl_c(tmp_
     command = [sys.executable, "-m", "skdeepopt", "compare", "--quick", "--out", str(out)]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        next(line for line in process.stdout if line.startswith("[ 2/12]"))
+        next(line for line in process.stdout if line.startswith("[ 2/18]"))
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
     stopped_at = len(without_clock(out))
@@ -180,8 +180,8 @@ def test_a_quick_comparison_of_the_real_techniques_runs_and_stops_on_ctrl_c(tmp_
 
     assert process.returncode == 130
     assert "goes on from" in rest
-    assert 2 <= stopped_at < 12
+    assert 2 <= stopped_at < 18
     assert done.returncode == 0, done.stderr
-    assert f"holds {stopped_at} of 12 trainings" in done.stdout
-    assert len(without_clock(out)) == 12
+    assert f"holds {stopped_at} of 18 trainings" in done.stdout
+    assert len(without_clock(out)) == 18
     assert done.stderr == ""

@@ -129,6 +129,18 @@ def test_finetuning_brings_no_weight_back_to_life(base, X, y):
     assert any(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
 
 
+@pytest.mark.parametrize("granularity", ["channel", "weight"])
+def test_training_without_autograd_prunes_as_training_with_it_does(
+    base, X, y, granularity, monkeypatch
+):
+    fast = pruned(base, X, y, granularity=granularity, finetune_epochs=3)
+    monkeypatch.setattr("skdeepopt.training._net.Chain.of", lambda module: None)
+
+    slow = pruned(base, X, y, granularity=granularity, finetune_epochs=3)
+
+    np.testing.assert_array_equal(fast.predict_proba(X), slow.predict_proba(X))
+
+
 def test_the_base_is_never_changed(base, X, y):
     before = copy.deepcopy(base.module_.state_dict())
 

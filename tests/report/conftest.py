@@ -1,14 +1,34 @@
 from __future__ import annotations
 
+import dataclasses
+from types import SimpleNamespace
+
 import pytest
 
 from skdeepopt.measurement._record import Measurement
+from skdeepopt.pruning._report import NetworkFigures, PrunedLayer, PruningReport
 from skdeepopt.report._cells import Cell
 
 
-def _cell(technique, seed, accuracy=0.9, fit_seconds=2.0, file_bytes=1000.0, latency_ms=0.5):
-    units = {"accuracy": "ratio", "fit_seconds": "s", "file_bytes": "B", "latency_ms": "ms"}
-    values = dict(zip(units, (accuracy, fit_seconds, file_bytes, latency_ms), strict=True))
+def _cell(
+    technique,
+    seed,
+    accuracy=0.9,
+    fit_seconds=2.0,
+    file_bytes=1000.0,
+    latency_ms=0.5,
+    throughput=1e4,
+):
+    units = {
+        "accuracy": "ratio",
+        "fit_seconds": "s",
+        "file_bytes": "B",
+        "latency_ms": "ms",
+        "throughput": "samples/s",
+    }
+    values = dict(
+        zip(units, (accuracy, fit_seconds, file_bytes, latency_ms, throughput), strict=True)
+    )
     figures = {
         name: Measurement(value, units[name], (value, value), "one run", 1)
         for name, value in values.items()
@@ -19,3 +39,58 @@ def _cell(technique, seed, accuracy=0.9, fit_seconds=2.0, file_bytes=1000.0, lat
 @pytest.fixture(scope="session")
 def make_cell():
     return _cell
+
+
+def _report(ratio=0.5, n_layers=2, scores=(0.99, 0.98), sizes=(100_000, 40_000), **changes):
+    kept = max(1, round(100 * (1 - ratio)))
+    layers = tuple(
+        PrunedLayer(
+            f"features.{index}", "Conv2d", kept, 100, "channels", (100, 3), (kept, 3), 300, 3 * kept
+        )
+        for index in range(n_layers)
+    )
+    before, after = (
+        NetworkFigures(1000, 1000, 5000, size, 1.0, score)
+        for size, score in zip(sizes, scores, strict=True)
+    )
+    report = PruningReport(
+        "channel", ratio, "global", layers, before, after, "accuracy", "training data", 64
+    )
+    return dataclasses.replace(report, **changes)
+
+
+@pytest.fixture(scope="session")
+def make_report():
+    """Report of a pruning that never happened."""
+    return _report
+
+
+@pytest.fixture(scope="session")
+def make_pruned():
+    """What a display reads of a fitted PrunedEstimator."""
+
+    def make(report, max_accuracy_drop=None):
+        return SimpleNamespace(
+            pruning_report_=report,
+            pruning_ratio_=report.ratio,
+            max_accuracy_drop=max_accuracy_drop,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_search(make_pruned):
+    """What a display reads of a fitted search."""
+
+    def make(report, ratios, means, name="param_pruning_ratio"):
+        results = {name: ratios, "mean_test_score": means, "std_test_score": [0.01] * len(means)}
+        return SimpleNamespace(
+            best_estimator_=make_pruned(report),
+            best_params_={name.removeprefix("param_"): report.ratio},
+            cv_results_=results,
+            refit=True,
+            scoring=None,
+        )
+
+    return make

@@ -23,7 +23,7 @@ def test_every_number_of_the_document_has_unit_spread_and_count(cells):
 
     figures = [f for row in document["techniques"] for f in row["figures"].values()]
     figures += [f for cell in document["cells"] for f in cell["figures"].values()]
-    assert len(figures) == 2 * 4 + 4 * 4
+    assert len(figures) == 2 * 5 + 4 * 5
     assert all(figure["unit"] and figure["spread"] and figure["n"] >= 1 for figure in figures)
 
 
@@ -34,7 +34,7 @@ def test_the_csv_file_has_a_line_per_technique_and_figure(cells, tmp_path):
 
     with (tmp_path / "results.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
-    assert len(lines) == 2 * 4
+    assert len(lines) == 2 * 5
     assert {line["technique"] for line in lines} == set(ORDER)
     assert float(lines[0]["mean"]) == rows[0].summaries["accuracy"].mean
     assert lines[0]["change_kind"] == "difference"

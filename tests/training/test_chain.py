@@ -177,3 +177,20 @@ def test_a_chain_keeps_nothing_after_its_backward_pass():
     chain.backward(torch.ones_like(outputs))
 
     assert all(link.kept == () for link in chain.links if link.has_parameters)
+
+
+def test_a_weight_that_becomes_parametrized_between_two_steps_has_autograds_gradients():
+    module = LeNet5((1, 28, 28), 10)
+    inputs, labels = torch.randn(4, 1, 28, 28), torch.arange(4)
+    chain = Chain.of(module)
+    chain.backward(torch.ones_like(chain.forward(inputs, torch.float32)))
+    parametrize.register_parametrization(module.head, "weight", nn.Softplus())
+    twin = copy.deepcopy(module)
+
+    one_step(twin, inputs, labels, torch.float32, chained=False)
+    outputs = chain.forward(inputs, torch.float32).requires_grad_()
+    nn.functional.cross_entropy(outputs, labels).backward()
+    chain.backward(outputs.grad)
+
+    twins = twin.parameters()
+    assert all(torch.equal(p.grad, q.grad) for p, q in zip(module.parameters(), twins, strict=True))

@@ -208,7 +208,7 @@ def test_weight_decay_shrinks_matrices_but_no_biases(data, make_net):
 
 
 class Told:
-    """A hook that remembers what it was told, and may ask for a new optimizer or add to the loss."""
+    """A hook that remembers what it was told, and may ask for an optimizer or add to the loss."""
 
     def __init__(self, *, replaces_at=None, addend=None):
         self.replaces_at, self.addend = replaces_at, addend
