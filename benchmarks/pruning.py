@@ -107,6 +107,12 @@ ROWS = {
         ({**CHANNELS, "pruning_ratio": 0.75, "finetune_epochs": 10},),
         small="multiply_adds",
     ),
+    "channels-wide": Row(
+        "mnist",
+        {**COMPACT, "widths": 2.0},
+        ({**CHANNELS, "pruning_ratio": 0.75, "finetune_epochs": 10},),
+        small="multiply_adds",
+    ),
     "channels-residual": Row(
         "cifar10",
         RESIDUAL,
@@ -170,7 +176,7 @@ def ratio_for(module: nn.Module, n_kept: float) -> float:
 def small_network(row: Row, model: Any, data: Data, seed: int) -> Any:
     """Dense network of the pruned one's size, trained from scratch for as many epochs in all."""
     target = size_of(model.module_, row, model.image_shape_, nonzero=True)
-    low, high = 0.01, 1.0
+    low, high = 0.01, row.base.get("widths", 1.0)
     for _ in range(20):
         middle = (low + high) / 2
         if width_size(row, middle, model.image_shape_) <= target:

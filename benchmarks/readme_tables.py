@@ -108,6 +108,28 @@ def _fuzz(results: Record) -> str:
     )
 
 
+def _pruned(results: Record) -> str:
+    """Errors of the pruned network and its controls, in percent, and what it took."""
+    figures = results["figures"]
+    errors = {name: _error(figures["accuracy"][name]) for name in figures["accuracy"]}
+    kept = figures["kept_share"]["mean"]
+    parts = [f"error {errors['pruned']} % ({figures['accuracy']['pruned']['n']} seeds)"]
+    if "longer" in errors:
+        parts.append(f"{_plus_minus(figures['loss']['dense'], 2, 100)} points below the dense net")
+        parts.append(f"multiply-adds {figures['multiply_adds_share']['mean']:.2f}x")
+        parts.append(f"batch-64 latency {_plus_minus(figures['latency_share'], 2)}x")
+    else:
+        parts.append(f"{kept:.2%} of the parameters kept")
+    parts.append(f"dense {errors['dense']} %")
+    parts += [f"{text} {errors[name]} %" for name, text in CONTROLS.items() if name in errors]
+    seconds = figures["seconds_share"]["mean"]
+    return "; ".join([*parts, f"pruning and fine-tuning {seconds:.1f}x the dense training's time"])
+
+
+def _error(accuracy: Record) -> str:
+    return _plus_minus({"mean": 1 - accuracy["mean"], "std": accuracy["std"]}, 2, 100)
+
+
 def _quartiles(ratio: Record, unit: str, digits: int = 2) -> str:
     middle, low, high = (f"{ratio[key]:.{digits}f}" for key in ("median", "q25", "q75"))
     return f"{middle}{unit} ({low} to {high}, {ratio['n']} rounds)"
@@ -123,6 +145,29 @@ RATE = "samples a second of training, {}, against skorch's {}"
 PREDICT = "`predict_proba` of 10,000 images against the bare module in one batch loop, {}"
 SKORCH = (("skorch_defaults", "defaults", "1.8x", "2.5x"), ("skorch_fast", "fastest settings"))
 NETS = (("lenet5", "LeNet-5"), ("compact", "compact CNN"))
+CONTROLS = {
+    "longer": "dense for as long in all",
+    "random": "random criterion",
+    "small": "small dense net from scratch",
+    "by_hand": "cut by hand with torch-pruning",
+}
+QUARTER = "MNIST, channels of the {}, multiply-adds cut to a quarter"
+WITHIN = ("within 0.15 points of the dense net, latency 0.5x", "0.05 points, 0.35x")
+PRUNING = (
+    ("lenet300-5", "MNIST, LeNet-300-100, 5 % of the parameters kept", "error 1.60 %", "1.45 %"),
+    ("lenet300-2", "MNIST, LeNet-300-100, 2 % kept", "error 2.0 %", "1.75 %"),
+    ("lenet5-1", "MNIST, LeNet-5, 1 % kept", "error 0.85 %", "0.70 %"),
+    ("lenet5-0.36", "MNIST, LeNet-5, 0.36 % kept", "error 1.0 %", "0.75 %"),
+    ("channels-lenet5", QUARTER.format("LeNet-5"), *WITHIN),
+    ("channels-compact", QUARTER.format("compact CNN"), *WITHIN),
+    ("channels-wide", QUARTER.format("compact CNN of twice the widths"), "", ""),
+    (
+        "channels-residual",
+        "CIFAR-10, channels of the residual CNN, multiply-adds halved",
+        "within 0.5 points of the dense net trained as long in all",
+        "no loss",
+    ),
+)
 FIGURES = (
     Figure(
         "`check_estimator` of every public estimator, array API checks on, and this package's laws",
@@ -161,6 +206,7 @@ FIGURES = (
         "under 400 MB",
         "250 MB",
     ),
+    *(Figure(text, f"pruning-{name}", _pruned, must, aim) for name, text, must, aim in PRUNING),
     Figure(
         "damaged and hostile model files: refused or loaded, within a second",
         "fuzz_model_files",

@@ -5,7 +5,16 @@ import json
 
 import pytest
 
-from benchmarks.readme_tables import BEGIN, END, FIGURES, UNMEASURED, main, table, updated
+from benchmarks.readme_tables import (
+    BEGIN,
+    END,
+    FIGURES,
+    PRUNING,
+    UNMEASURED,
+    main,
+    table,
+    updated,
+)
 
 README = f"# Title\n\nBefore.\n\n{BEGIN}\n{END}\n\nAfter.\n"
 
@@ -40,6 +49,22 @@ def rates():
 
 
 COUNTS = {"passed": 60, "failed": 0, "skipped": 1, "expected_failures": 0}
+PRUNED = {
+    "figures": {
+        "accuracy": {name: spread(0.99, 0.001) for name in ("dense", "pruned", "random", "small")},
+        "kept_share": spread(0.05, 0.0),
+        "seconds_share": spread(1.5, 0.1),
+    }
+}
+CUT = {
+    "figures": {
+        **PRUNED["figures"],
+        "accuracy": {**PRUNED["figures"]["accuracy"], "longer": spread(0.991, 0.001)},
+        "loss": {"dense": spread(0.0005, 0.0001)},
+        "multiply_adds_share": spread(0.25, 0.0),
+        "latency_share": spread(0.4, 0.01),
+    }
+}
 RESULTS = {
     "conformance": {"estimators": {"A": COUNTS, "B": COUNTS}, "laws": {**COUNTS, "failed": 2}},
     "time_to_accuracy": {"figures": {"99.0": figure_to(0.9905, 5), "99.4": figure_to(0.994, 3)}},
@@ -60,6 +85,7 @@ RESULTS = {
         "load_ms_median": 0.43,
         "load_ms_max": 18.4,
     },
+    **{f"pruning-{row}": CUT if row.startswith("channels") else PRUNED for row, *_ in PRUNING},
 }
 MACHINE = {"cpu": "A CPU", "instructions": ["avx2", "avx512f"], "torch_threads": 2}
 VERSIONS = {"python": "3.11.7", "scipy": "1.17", "scikit-learn": "1.9.1", "torch": "2.13.0"}
