@@ -35,6 +35,7 @@ from skdeepopt import (
     ImageScaler,
     NeuralClassifier,
     NeuralRegressor,
+    PrunedEstimator,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -44,6 +45,7 @@ X = RANDOM.integers(0, 17, (60, 64)).astype(np.float32)
 LABELS = np.array(["cat", "dog", "owl"])[RANDOM.integers(0, 3, 60)]
 NUMBERS = X @ RANDOM.normal(size=64)
 SHORT = {"max_epochs": 2, "random_state": 0, "device": "cpu"}
+TUNED = {"finetune_epochs": 1, "random_state": 0}
 
 ESTIMATORS = {
     "compact": CNNClassifier(widths=(4, 8), **SHORT),
@@ -58,8 +60,16 @@ ESTIMATORS = {
     "CNNRegressor": CNNRegressor(widths=(4, 8), **SHORT),
     "NeuralClassifier": NeuralClassifier(module__widths=(16,), module__dropout=0.2, **SHORT),
     "NeuralRegressor": NeuralRegressor(module__widths=(16,), **SHORT),
+    "pruned, channels": PrunedEstimator(CNNClassifier(widths=(4, 8), **SHORT), **TUNED),
+    "pruned, weights": PrunedEstimator(
+        CNNClassifier(widths=(4, 8), **SHORT), granularity="weight", **TUNED
+    ),
+    "pruned regressor": PrunedEstimator(CNNRegressor(widths=(4, 8), **SHORT), **TUNED),
 }
-FEW = {name: ESTIMATORS[name] for name in ("compact", "CNNRegressor", "NeuralClassifier")}
+FEW = {
+    name: ESTIMATORS[name]
+    for name in ("compact", "CNNRegressor", "NeuralClassifier", "pruned, channels")
+}
 
 each = pytest.mark.parametrize("estimator", ESTIMATORS.values(), ids=ESTIMATORS)
 some = pytest.mark.parametrize("estimator", FEW.values(), ids=FEW)
@@ -73,6 +83,17 @@ def fitted(estimator, images=X, targets=None, **rest):
     return clone(estimator).fit(
         images, targets_for(estimator) if targets is None else targets, **rest
     )
+
+
+def seeded(estimator, seed):
+    """Clone with `seed` as its random state, and as that of all estimators inside."""
+    names = [name for name in estimator.get_params() if name.endswith("random_state")]
+    return clone(estimator).set_params(**dict.fromkeys(names, seed))
+
+
+def where(estimator, name):
+    """`name` as set_params knows it: a wrapper's base has the parameters of its training."""
+    return name if name in estimator.get_params(deep=False) else f"estimator__{name}"
 
 
 def answers(estimator, images=X):
@@ -96,7 +117,16 @@ def same(one, other):
 
 
 @parametrize_with_checks(
-    [CNNClassifier(), CNNRegressor(), NeuralClassifier(), NeuralRegressor(), ImageScaler()]
+    [
+        CNNClassifier(),
+        CNNRegressor(),
+        NeuralClassifier(),
+        NeuralRegressor(),
+        ImageScaler(),
+        PrunedEstimator(CNNClassifier()),
+        PrunedEstimator(CNNRegressor()),
+        PrunedEstimator(CNNClassifier(), granularity="weight", finetune_epochs=1),
+    ]
 )
 def test_scikit_learns_own_checks_pass(estimator, check):
     # With SCIPY_ARRAY_API=1 in the environment these include the array-API checks.
@@ -110,16 +140,14 @@ def test_the_same_seed_gives_the_same_weights_to_the_last_bit(estimator):
 
 @each
 def test_another_seed_gives_other_weights(estimator):
-    other = clone(estimator).set_params(random_state=1)
-
-    assert not same(weights(fitted(estimator)), weights(fitted(other)))
+    assert not same(weights(fitted(estimator)), weights(fitted(seeded(estimator, 1))))
 
 
 @some
 def test_a_random_state_instance_is_drawn_from(estimator):
     state = np.random.RandomState(0)
-    first = clone(estimator).set_params(random_state=state).fit(X, targets_for(estimator))
-    again = clone(estimator).set_params(random_state=np.random.RandomState(0))
+    first = seeded(estimator, state).fit(X, targets_for(estimator))
+    again = seeded(estimator, np.random.RandomState(0))
 
     assert same(weights(first), weights(again.fit(X, targets_for(estimator))))
     assert state.get_state()[2] != np.random.RandomState(0).get_state()[2]
@@ -127,7 +155,7 @@ def test_a_random_state_instance_is_drawn_from(estimator):
 
 @some
 def test_no_seed_gives_other_weights_each_time(estimator):
-    unseeded = clone(estimator).set_params(random_state=None)
+    unseeded = seeded(estimator, None)
 
     assert not same(weights(fitted(unseeded)), weights(fitted(unseeded)))
 
@@ -135,7 +163,7 @@ def test_no_seed_gives_other_weights_each_time(estimator):
 @each
 @pytest.mark.parametrize("seed", [0, None])
 def test_the_global_generators_are_left_as_they_were(estimator, seed):
-    unseeded = clone(estimator).set_params(random_state=seed)
+    unseeded = seeded(estimator, seed)
     before = global_states()
 
     answers(fitted(unseeded).finetune(X, targets_for(estimator), epochs=1))
@@ -313,7 +341,9 @@ def test_kinds_of_estimators_are_told_apart(estimator):
 
 @each
 def test_set_params_gives_what_get_params_says(estimator):
-    blank = type(estimator)()
+    # A wrapper cannot do without a base.
+    base = [type(estimator.estimator)()] if "estimator" in estimator.get_params() else []
+    blank = type(estimator)(*base)
 
     blank.set_params(**estimator.get_params(deep=False))
 
@@ -352,22 +382,22 @@ def test_it_works_behind_a_transformer(estimator):
 
 
 SEARCHES = {
-    "grid": lambda model: GridSearchCV(model, {"lr": [0.001, 0.01]}, cv=2),
+    "grid": lambda model: GridSearchCV(model, {where(model, "lr"): [0.001, 0.01]}, cv=2),
     "random": lambda model: RandomizedSearchCV(
-        model, {"lr": [0.001, 0.01, 0.1]}, n_iter=2, cv=2, random_state=0
+        model, {where(model, "lr"): [0.001, 0.01, 0.1]}, n_iter=2, cv=2, random_state=0
     ),
     "halving": lambda model: HalvingRandomSearchCV(
         model,
-        {"lr": [0.001, 0.01, 0.1]},
+        {where(model, "lr"): [0.001, 0.01, 0.1]},
         n_candidates=2,
-        resource="max_epochs",
+        resource=where(model, "max_epochs"),
         max_resources=2,
         factor=2,
         cv=2,
         random_state=0,
     ),
     "bayes": lambda model: BayesSearchCV(
-        model, {"lr": (1e-3, 1e-1, "log-uniform")}, n_iter=2, cv=2, random_state=0
+        model, {where(model, "lr"): (1e-3, 1e-1, "log-uniform")}, n_iter=2, cv=2, random_state=0
     ),
 }
 
@@ -375,7 +405,7 @@ SEARCHES = {
 @some
 @pytest.mark.parametrize("kind", SEARCHES)
 def test_searches_find_parameters(estimator, kind):
-    model = clone(estimator).set_params(max_epochs=1)
+    model = clone(estimator).set_params(**{where(estimator, "max_epochs"): 1})
 
     search = SEARCHES[kind](model).fit(X, targets_for(estimator))
 

@@ -41,7 +41,7 @@ from skdeepopt.estimators._sklearn_callbacks import (
     with_callbacks,
 )
 from skdeepopt.pruning._batch_norm import reestimate_batch_norm
-from skdeepopt.pruning._shapes import resize_to
+from skdeepopt.pruning._shapes import identities, resize_to
 from skdeepopt.training._batches import Batches, TensorData
 from skdeepopt.training._device import resolve_device, training_dtype
 from skdeepopt.training._early_stopping import EarlyStop
@@ -446,6 +446,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             "history": self.history_,
             "weights": dict(self.module_.state_dict()),
         }
+        if removed := identities(self.module_):
+            state["removed"] = removed
         if hasattr(self, "feature_names_in_"):
             state["feature_names_in"] = list(self.feature_names_in_)
         return state
@@ -460,7 +462,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         weights = state["weights"]
         built = {name: tensor.shape for name, tensor in self.module_.state_dict().items()}
         if built != {name: tensor.shape for name, tensor in weights.items()}:
-            resize_to(self.module_, weights)  # a pruned network is smaller than it is built
+            # A pruned network is smaller than it is built.
+            resize_to(self.module_, weights, removed=state.get("removed", ()))
             smaller = copy.deepcopy(self.module_).cpu()
             check_module(smaller, self.image_shape_, self._n_outputs(), owner=type(self).__name__)
             self.net_.initialize_optimizer()

@@ -18,7 +18,7 @@ from skdeepopt.data._rows import as_array
 from skdeepopt.estimators._samples import as_history
 from skdeepopt.pruning._batch_norm import reestimate_batch_norm
 from skdeepopt.training._hook import TrainingHook
-from skdeepopt.training._raw_net import train_raw_net
+from skdeepopt.training._raw_net import is_raw_binary_net, train_raw_net
 
 __all__ = ["RawNetEstimator"]
 
@@ -47,14 +47,15 @@ class RawNetEstimator(MetaEstimatorMixin, BaseEstimator):
         self.net = net
 
     @classmethod
-    def of_fitted(cls, net: Any, X: Any, y: Any) -> RawNetEstimator:
-        """Fitted estimator around a copy of a fitted net, for data such as `X` and `y`."""
+    def of_fitted(cls, net: Any, X: Any, y: Any, sample_weight: Any = None) -> RawNetEstimator:
+        """Fitted estimator around a copy of a fitted net, for data such as those given."""
         adopted = cls(net)
         adopted.net_ = copy.deepcopy(net)
         if is_classifier(net):
             known = hasattr(net, "classes_inferred_") or net.classes is not None
             adopted.classes_ = np.asarray(net.classes_) if known else np.unique(np.asarray(y))
-        adopted._read(X, y, None)
+        inputs, _ = adopted._read(X, y, sample_weight)
+        adopted._try(inputs[:2])
         return adopted
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> RawNetEstimator:
@@ -183,6 +184,16 @@ class RawNetEstimator(MetaEstimatorMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         return get_tags(self.net)
 
+    def _try(self, inputs: np.ndarray) -> None:
+        try:
+            self.net_.predict(inputs)
+        except Exception as error:
+            reason = str(error).partition("\n")[0]
+            raise ValueError(
+                f"{type(self.net).__name__} was fitted on samples of another shape or number type "
+                f"than {inputs.shape[1:]} of {inputs.dtype}: {type(error).__name__}: {reason}"
+            ) from error
+
     def _read(self, X: Any, y: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray]:
         name = type(self.net).__name__
         if sample_weight is not None:
@@ -207,7 +218,8 @@ class RawNetEstimator(MetaEstimatorMixin, BaseEstimator):
                 f"{type(self.net).__name__} was fitted on the classes {self.classes_.tolist()}, "
                 f"but y also has {unknown[:5].tolist()}."
             )
-        return np.searchsorted(self.classes_, y).astype(np.int64)
+        number = np.float32 if is_raw_binary_net(self.net) else np.int64
+        return np.searchsorted(self.classes_, y).astype(number)
 
 
 def _inputs(X: Any) -> np.ndarray:

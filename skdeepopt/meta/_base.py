@@ -232,8 +232,9 @@ def trained_copy(
     if isinstance(estimator, FrozenEstimator):
         inner = estimator.estimator
         if is_raw_net(inner):
-            return RawNetEstimator.of_fitted(inner, X, y)
-        return copy.deepcopy(inner)
+            return RawNetEstimator.of_fitted(inner, X, y, sample_weight)
+        copied = copy.deepcopy(inner)
+        return copied.finetune(X, y, epochs=0, sample_weight=sample_weight)  # checks the data
     if is_raw_net(estimator):
         return RawNetEstimator(estimator).fit(X, y, sample_weight)
     copied = _seeded(clone(estimator), seed)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import _num_samples
 
 from skdeepopt.data._rows import as_array
@@ -39,7 +39,7 @@ def strongest(
     attempt : callable
         ``attempt(ratio)`` gives a result, and whether it fits.
     first : float
-        Ratio to begin with, in (0, 1).
+        Ratio to begin with, in [0, 1).
 
     Examples
     --------
@@ -73,18 +73,33 @@ def held_out_rows(
     seed : int
     stratify : bool
         Keep the proportion of the labels, where there are enough of each.
+
+    Raises
+    ------
+    ValueError
+        There is no y, or the lengths differ.
     """
     X = as_array(X, owner="fit") if isinstance(X, torch.Tensor) else X
-    labels = np.asarray(y)
+    if y is None:
+        raise ValueError("fit requires y to be passed, but the target y is None.")
+    labels, weighted = np.asarray(y), np.ndim(sample_weight) > 0
+    check_consistent_length(X, labels, sample_weight if weighted else None)
     rows = np.arange(_num_samples(X))
-    counts = np.unique(labels, return_counts=True)[1] if stratify else np.zeros(1)
     n_held_out = max(1, round(VALIDATION_SHARE * len(rows)))
-    by_label = stratify and counts.min() >= 2 and n_held_out >= len(counts)
+    by_label = stratify and _can_be_stratified(labels, n_held_out)
     train, held_out = train_test_split(
         rows, test_size=n_held_out, random_state=seed, stratify=labels if by_label else None
     )
-    weight = None if sample_weight is None else _safe_indexing(sample_weight, train)
+    weight = _safe_indexing(sample_weight, train) if weighted else sample_weight
     return (
         (_safe_indexing(X, train), _safe_indexing(labels, train), weight),
         (_safe_indexing(X, held_out), _safe_indexing(labels, held_out)),
     )
+
+
+def _can_be_stratified(labels: np.ndarray, n_held_out: int) -> bool:
+    try:
+        counts = np.unique(labels, return_counts=True)[1]
+    except TypeError:
+        return False  # Labels that no order goes through are refused by what trains on them.
+    return bool(counts.min() >= 2 and n_held_out >= len(counts))

@@ -48,7 +48,8 @@ class PrunedEstimator(DeepWrapper):
         What is removed. Channels and units, and whole residual blocks, are removed for good, with
         all that depends on them: the network becomes smaller and faster. Single weights, and all
         but 2 of every 4 weights in a row, become zeros: the file becomes smaller, and the
-        network is no faster.
+        network is no faster. Channels that lose all their single weights are removed too, so
+        that at extreme ratios the network is faster after all.
     criterion : {"magnitude", "magnitude_l1", "lamp", "taylor", "batch_norm", "random"} or \
 callable, default="magnitude"
         What matters least: small weights by their L2 or L1 norm, small ones among those of their
@@ -99,7 +100,11 @@ callable, default="magnitude"
 
     Notes
     -----
-    A layer keeps at least one unit, whatever the ratio; the report says where. The batch norm
+    A layer keeps at least one unit, whatever the ratio; the report says where. After the pruning
+    of weights, channels that no layer reads any more, or that are always zero, are removed: no
+    answer changes, and weights that they had left go with them, so that somewhat fewer may be
+    left than were asked for. Where channels cannot be followed through the network, and in a
+    pattern, whose rows stay whole for the hardware, the zeros stay instead. The batch norm
     statistics of the pruned network come from fine-tuning, or, without any, from one pass over
     the data. A model file holds the pruned network and not the base that was frozen.
 
@@ -226,11 +231,18 @@ callable, default="magnitude"
         check_choice(self, "scope", SCOPES)
         check_choice(self, "schedule", SCHEDULES)
         if self.max_accuracy_drop is not None:
-            check_real(self, "max_accuracy_drop")
+            self._check_drop(check_real(self, "max_accuracy_drop"))
         with named_messages(owner):
             check_granularity(self.granularity, owner=owner)
             resolve_criterion(self.criterion, owner=owner)
         self._check_together()
+
+    def _check_drop(self, drop: float) -> None:
+        if drop > 1 and is_classifier(self.estimator):
+            raise ValueError(
+                f"{type(self).__name__}.max_accuracy_drop is a share of the answers, in [0, 1] for "
+                f"a classifier, not {drop:g}. Did you mean {drop / 100:g}?"
+            )
 
     def _check_together(self) -> None:
         owner, masks = type(self).__name__, self.granularity == "weight"
@@ -255,6 +267,11 @@ callable, default="magnitude"
                 f"{owner}.max_accuracy_drop is None for schedule 'rigl', which trains no dense "
                 f"network to compare with, not {self.max_accuracy_drop!r}."
             )
+        if ":" in self.granularity and self.max_accuracy_drop is not None:
+            raise ValueError(
+                f"{owner}.max_accuracy_drop is None for a pattern, which has a ratio of its own, "
+                f"not {self.max_accuracy_drop!r}. Did you mean granularity='weight'?"
+            )
         if resolve_criterion(self.criterion).needs_gradient and self.finetune_epochs == 0:
             raise ValueError(
                 f"{owner}.finetune_epochs is at least 1 for criterion {self.criterion!r}, which "
@@ -272,7 +289,8 @@ callable, default="magnitude"
         )
 
     def _fit_ratio(self, X: Any, y: Any, sample_weight: Any) -> None:
-        plan, ratio = self._plan(), float(self.pruning_ratio)
+        plan = self._plan()
+        ratio = plan.ratio_of(float(self.pruning_ratio))
         dense, early = plan.dense(self.estimator, X, y, sample_weight)
         pruned = plan.prune(dense, ratio, X, y, sample_weight, early)
         n_scored = min(_num_samples(X), _MOST_SCORED)
@@ -297,9 +315,10 @@ callable, default="magnitude"
 
     def _fit_budget(self, X: Any, y: Any, sample_weight: Any) -> None:
         plan = self._plan()
-        seen, unseen = held_out_rows(
-            X, y, sample_weight, seed=plan.seed, stratify=is_classifier(self.estimator)
-        )
+        with named_messages(type(self).__name__):
+            seen, unseen = held_out_rows(
+                X, y, sample_weight, seed=plan.seed, stratify=is_classifier(self.estimator)
+            )
         dense, early = plan.dense(self.estimator, *seen)
         best = dense.score(*unseen)
         trials: list[PruningTrial] = []

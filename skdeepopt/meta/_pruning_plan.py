@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -17,6 +18,8 @@ from skdeepopt.pruning._cut import Cut, Gradual, KeptLayer, OneShot
 from skdeepopt.pruning._granularity import cut_for
 from skdeepopt.pruning._layers import prunable_layers
 from skdeepopt.pruning._masks import bake_masks
+from skdeepopt.pruning._patterns import parse_pattern
+from skdeepopt.pruning._removal import remove_dead_channels
 from skdeepopt.pruning._rewinding import EarlyWeights, Rewound, rewinding_ratios
 from skdeepopt.pruning._rigl import RigL
 from skdeepopt.pruning._variational import VariationalDropout
@@ -64,6 +67,13 @@ class PruningPlan:
     epochs: int
     seed: int
 
+    def ratio_of(self, ratio: float) -> float:
+        """The ratio itself, or that of the pattern where there is one and anything is removed."""
+        if ":" not in self.granularity or ratio == 0:
+            return ratio
+        n, m = parse_pattern(self.granularity)
+        return 1 - n / m
+
     def dense(self, base: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, dict[str, Any]]:
         """Trained copy of the base, and its early weights where the plan rewinds to them."""
         if not self._rewinds(base):
@@ -107,8 +117,8 @@ class PruningPlan:
                 X, y, epochs=self.epochs, lr=model.lr, sample_weight=sample_weight, hook=hook
             )
         bake_masks(module)
-        variational = self.schedule == "variational"
-        return Pruned(model, _kept_weights(module) if variational else cut.kept())
+        kept = _kept_weights(module) if self.schedule == "variational" else cut.kept()
+        return _without_dead_channels(model, kept) if self._masks_weights else Pruned(model, kept)
 
     def train_sparse(
         self, base: Any, ratio: float, X: Any, y: Any, sample_weight: Any
@@ -121,7 +131,7 @@ class PruningPlan:
             return RigL(module, ratio, seed=self.seed)
 
         model = trained_copy(base, X, y, sample_weight, seed=self.seed, hook_for=sparse)
-        return dense[-1], Pruned(model, _kept_weights(model.module_))
+        return dense[-1], _without_dead_channels(model, _kept_weights(model.module_))
 
     def _hooks(
         self,
@@ -148,6 +158,11 @@ class PruningPlan:
         if resolve_criterion(self.criterion).needs_gradient:
             return Gradual(cut, ratio, end=_GRADIENT_AFTER, n_cuts=1)
         return OneShot(cut, ratio)
+
+    @property
+    def _masks_weights(self) -> bool:
+        """Whether zeros may lie anywhere. Those of a pattern lie where hardware counts on them."""
+        return self.granularity == "weight"
 
     def _rewinds(self, base: Any) -> bool:
         """Whether early weights fit what is left: shapes stay, and the cut needs no gradient."""
@@ -178,6 +193,26 @@ def example_for(model: Any) -> torch.Tensor:
     """
     noise = torch.randn(2, *model.image_shape_, generator=torch.Generator().manual_seed(0))
     return noise.to(next(model.module_.parameters()).device)
+
+
+def _without_dead_channels(model: Any, kept: list[KeptLayer]) -> Pruned:
+    """The network without channels that have lost all their weights; it answers the same.
+
+    Where channels cannot be followed through the network, they stay, with their zeros.
+    """
+    died: dict[str, int] = {}
+    with suppress(ValueError):
+        died = remove_dead_channels(model.module_, example_for(model))
+    if died:
+        _innermost(model).net_.initialize_optimizer()
+    layers = prunable_layers(model.module_)
+    left = {name: int(torch.count_nonzero(layer.weight)) for name, layer in layers.items()}
+    return Pruned(model, [replace(layer, kept=left[layer.name]) for layer in kept])
+
+
+def _innermost(model: Any) -> Any:
+    """Estimator that owns the net, in all wrappers around it."""
+    return model if hasattr(model, "net_") else _innermost(model.estimator_)
 
 
 def _kept_weights(module: nn.Module) -> list[KeptLayer]:

@@ -23,7 +23,7 @@ class PrunedLayer:
     name, kind : str
         Qualified name and class.
     kept, total : int
-        Units left, and units before.
+        Units left, and units before. Weights that are zero, or went with a channel, are not left.
     unit : str
         "weights", "channels" or "blocks".
     shape_before, shape_after : tuple of int or None
@@ -124,8 +124,13 @@ class PruningReport:
         notes = []
         if least:
             notes.append(f"Kept at the minimum, since the ratio would empty them: {_listed(least)}")
-        if any(layer.unit == "weights" and layer.kept < layer.total for layer in self.layers):
-            notes.append("Masked weights are zeros: they shrink the file, and not the latency.")
+        masked = [r for r in self.layers if r.unit == "weights" and r.kept < r.total]
+        if masked:
+            died = any(layer.shape_after != layer.shape_before for layer in masked)
+            rest = ", but for channels that died with their weights and are gone" if died else ""
+            notes.append(
+                f"Masked weights are zeros: they shrink the file, and not the latency{rest}."
+            )
         return notes
 
     def to_frame(self) -> pd.DataFrame:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import nn
 
 from skdeepopt.pruning._surgery import in_format_of, match_sizes, replaced_parameter
 
-__all__ = ["resize_to"]
+__all__ = ["identities", "resize_to"]
 
 
 @torch.no_grad()
-def resize_to(module: nn.Module, state_dict: Mapping[str, torch.Tensor]) -> None:
+def resize_to(
+    module: nn.Module,
+    state_dict: Mapping[str, torch.Tensor],
+    *,
+    removed: Collection[str] = (),
+) -> None:
     """Shrink the module until the tensors of a pruned one fit.
 
     Layers get tensors of the shapes in `state_dict`, cut from their own, and sizes to go with
-    them. A part that has tensors, none of which is in `state_dict`, becomes ``nn.Identity``.
+    them.
 
     Parameters
     ----------
@@ -25,12 +30,15 @@ def resize_to(module: nn.Module, state_dict: Mapping[str, torch.Tensor]) -> None
         Built as the pruned one was before it was pruned. Shrinks in place.
     state_dict : mapping of name to Tensor
         Of the pruned module; ``load_state_dict`` with it comes after.
+    removed : collection of str, default=()
+        Names of the parts, such as residual blocks, that are ``nn.Identity`` in the pruned
+        module, and so become it here. One that is there with its tensors stays.
 
     Raises
     ------
     ValueError
-        A tensor would have to grow, or has another number of axes; a part of the module lacks
-        some of its tensors; or `state_dict` has one that the module has not.
+        A tensor would have to grow, or has another number of axes; a part of the module that is
+        not in `removed` lacks tensors; or `state_dict` has one that the module has not.
 
     Examples
     --------
@@ -40,7 +48,8 @@ def resize_to(module: nn.Module, state_dict: Mapping[str, torch.Tensor]) -> None
     >>> network.load_state_dict(pruned.state_dict())
     <All keys matched successfully>
     """
-    _drop_parts(module, state_dict)
+    _drop_parts(module, state_dict, removed)
+    _check_no_part_lacks(module, state_dict)
     present = module.state_dict()
     for name, tensor in present.items():
         _check_fits(name, tensor, state_dict)
@@ -54,17 +63,60 @@ def resize_to(module: nn.Module, state_dict: Mapping[str, torch.Tensor]) -> None
         _resize(layer, prefix, state_dict)
 
 
-def _drop_parts(module: nn.Module, state_dict: Mapping[str, torch.Tensor]) -> None:
-    """Replace the outermost parts of which no tensor is left."""
-    dropped: list[str] = []
-    for name, part in list(module.named_modules()):
-        if not name or any(name.startswith(f"{outer}.") for outer in dropped):
+def identities(module: nn.Module) -> list[str]:
+    """Names of the parts that pass their input on: what :func:`resize_to` takes as `removed`.
+
+    A part that is built as an identity is among them, for what a removed one leaves is no other.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+
+    Examples
+    --------
+    >>> identities(nn.Sequential(nn.Linear(4, 8), nn.Identity()))
+    ['1']
+    """
+    return [
+        name
+        for name, part in module.named_modules()
+        if name and isinstance(part, nn.Identity) and not part.state_dict()
+    ]
+
+
+def _drop_parts(
+    module: nn.Module, state_dict: Mapping[str, torch.Tensor], removed: Collection[str]
+) -> None:
+    """Replace those of the removed parts of which no tensor is left."""
+    for name in _outermost_missing(module, state_dict, among=removed):
+        module.set_submodule(name, nn.Identity())
+
+
+def _check_no_part_lacks(module: nn.Module, state_dict: Mapping[str, torch.Tensor]) -> None:
+    missing = _outermost_missing(module, state_dict)
+    if missing:
+        raise ValueError(
+            f"resize_to.state_dict has tensors of every part of {type(module).__name__} that is "
+            f"not in `removed`, not none of {missing[0]!r}. Did you mean another architecture?"
+        )
+
+
+def _outermost_missing(
+    module: nn.Module,
+    state_dict: Mapping[str, torch.Tensor],
+    *,
+    among: Collection[str] | None = None,
+) -> list[str]:
+    """Names of parts that have tensors, none of which is left, without the parts inside them."""
+    found: list[str] = []
+    for name, part in module.named_modules():
+        is_inner = any(name.startswith(f"{outer}.") for outer in found)
+        if not name or is_inner or (among is not None and name not in among):
             continue
         own = [f"{name}.{inner}" for inner in part.state_dict()]
         if own and not any(tensor in state_dict for tensor in own):
-            dropped.append(name)
-    for name in dropped:
-        module.set_submodule(name, nn.Identity())
+            found.append(name)
+    return found
 
 
 def _check_fits(name: str, tensor: torch.Tensor, state_dict: Mapping[str, torch.Tensor]) -> None:

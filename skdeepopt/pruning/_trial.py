@@ -11,7 +11,6 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
-from torch.nn.utils.parametrize import is_parametrized
 
 from skdeepopt.pruning._groups import ChannelGroup, remove_marked, silence_marked
 from skdeepopt.pruning._masks import bake_masks
@@ -28,7 +27,6 @@ def trial_copy(module: nn.Module, example: torch.Tensor) -> tuple[nn.Module, tor
     """
     generator = torch.Generator().manual_seed(0)
     trial = copy.deepcopy(module).cpu().eval().requires_grad_()
-    _unshare_classes(trial)
     bake_masks(trial)
     with torch.no_grad():
         for layer in trial.modules():
@@ -44,19 +42,6 @@ def trial_copy(module: nn.Module, example: torch.Tensor) -> tuple[nn.Module, tor
     except Exception:
         return trial, sample.to(example.dtype)
     return precise, sample
-
-
-def _unshare_classes(trial: nn.Module) -> None:
-    """Give copied parametrized layers classes of their own.
-
-    torch keeps the property that computes a weight on a class made for the layer, which its
-    copies share: to end the parametrization of one would end it for all.
-    """
-    for layer in trial.modules():
-        if is_parametrized(layer):
-            shared = type(layer)
-            own = {k: v for k, v in vars(shared).items() if k not in ("__dict__", "__weakref__")}
-            layer.__class__ = type(shared.__name__, shared.__bases__, own)
 
 
 def check_removable(

@@ -163,9 +163,13 @@ class VariationalDropout:
             _check_plain(name, layer)
         masks = masks_of(self.module)
         bake_masks(self.module)
-        for layer in layers.values():
+        modes = {layer: layer.training for layer in layers.values()}
+        for layer in modes:
+            layer.eval()  # torch asks for every new weight, and no noise is to be drawn for that.
             parametrize.register_parametrization(layer, "weight", _Noise(layer.weight))
         set_masks(self.module, masks)  # Behind the noise, which would bring zeros to life.
+        for layer, mode in modes.items():
+            layer.train(mode)
         self._noisy = layers
         self._progress = 0.0
         return True

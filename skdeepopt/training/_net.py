@@ -147,6 +147,7 @@ class TensorNet(NeuralNet):
                 self.notify("on_train_end", X=None, y=None)
                 if hook is not None:
                     hook.after_training()
+                    self.initialize_optimizer()  # The hook may have replaced parameters.
         finally:
             self._close_progress()
         return self

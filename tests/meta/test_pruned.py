@@ -24,6 +24,7 @@ from skdeepopt import (
     load,
     save,
 )
+from skdeepopt.meta import _pruning_plan
 from skdeepopt.nets import MLP
 
 SHORT = {"max_epochs": 2, "random_state": 0, "device": "cpu"}
@@ -52,6 +53,10 @@ def n_zeros(model):
     return sum(int((layer.weight == 0).sum()) for layer in weights_of(model))
 
 
+def n_kept(model):
+    return sum(int((layer.weight != 0).sum()) for layer in weights_of(model))
+
+
 @pytest.mark.parametrize("granularity", ["channel", "weight", "block"])
 def test_ratio_zero_changes_no_prediction(residual, X, y, granularity):
     model = pruned(residual, X, y, pruning_ratio=0.0, granularity=granularity)
@@ -67,7 +72,8 @@ def test_channels_are_gone_for_good(base, X, y):
 
 
 @pytest.mark.parametrize("schedule", ["gradual", "one_shot", "rewind", "variational"])
-def test_as_many_weights_are_left_as_asked(base, X, y, schedule):
+def test_as_many_weights_are_left_as_asked(base, X, y, schedule, monkeypatch):
+    monkeypatch.setattr(_pruning_plan, "remove_dead_channels", lambda *_: {})
     model = pruned(base, X, y, pruning_ratio=0.75, granularity="weight", schedule=schedule)
 
     total = sum(layer.weight.numel() for layer in weights_of(model))
@@ -94,6 +100,10 @@ def test_a_pattern_leaves_two_of_four_weights(base, X, y):
 
     rows = weights_of(model)[1].weight.detach().reshape(12, -1)[:, :52].reshape(12, 13, 4)
     assert ((rows != 0).sum(2) == 2).all()
+
+
+def test_a_pattern_has_a_ratio_of_its_own(base, X, y):
+    assert pruned(base, X, y, granularity="1:4").pruning_report_.ratio == 0.75
 
 
 def test_blocks_are_gone_for_good(residual, X, y):
@@ -139,6 +149,115 @@ def test_training_without_autograd_prunes_as_training_with_it_does(
     slow = pruned(base, X, y, granularity=granularity, finetune_epochs=3)
 
     np.testing.assert_array_equal(fast.predict_proba(X), slow.predict_proba(X))
+
+
+WEIGHTS = {"granularity": "weight", "pruning_ratio": 0.97}
+
+
+@pytest.fixture(scope="module", name="mlp")
+def trained_mlp(X, y):
+    return CNNClassifier("mlp", widths=(24, 16), **SHORT).fit(X, y)
+
+
+@pytest.mark.parametrize("schedule", ["gradual", "one_shot", "rewind", "variational"])
+def test_channels_that_died_with_their_weights_are_gone_and_no_answer_changes(
+    mlp, X, y, schedule, monkeypatch
+):
+    model = pruned(mlp, X, y, schedule=schedule, **WEIGHTS)
+    monkeypatch.setattr(_pruning_plan, "remove_dead_channels", lambda *_: {})
+    whole = pruned(mlp, X, y, schedule=schedule, **WEIGHTS)
+
+    np.testing.assert_allclose(
+        model.decision_function(X), whole.decision_function(X), rtol=0, atol=1e-5
+    )
+    one, other = model.pruning_report_.after, whole.pruning_report_.after
+    assert one.multiply_adds < other.multiply_adds == whole.pruning_report_.before.multiply_adds
+    assert one.size_bytes < other.size_bytes
+
+
+def test_a_network_that_was_sparse_from_the_start_loses_its_dead_channels(X, y):
+    base = CNNClassifier("mlp", widths=(24, 16), **SHORT)
+
+    model = PrunedEstimator(base, schedule="rigl", random_state=0, **WEIGHTS).fit(X, y)
+
+    report = model.pruning_report_
+    assert report.after.multiply_adds < report.before.multiply_adds
+    assert sum(layer.kept for layer in report.layers) == n_kept(model)
+
+
+def test_the_report_counts_weights_that_are_left_and_says_that_channels_are_gone(mlp, X, y):
+    model = pruned(mlp, X, y, **WEIGHTS)
+
+    report = model.pruning_report_
+    total = sum(layer.total for layer in report.layers)
+    assert sum(layer.kept for layer in report.layers) == n_kept(model) <= round(0.03 * total)
+    assert [layer.total for layer in report.layers] == [24 * 64, 16 * 24, 3 * 16]
+    assert [layer.shape_before for layer in report.layers] == [(24, 64), (16, 24), (3, 16)]
+    shapes = [tuple(layer.weight.shape) for layer in weights_of(model)]
+    assert [layer.shape_after for layer in report.layers] == shapes
+    assert "not the latency, but for channels that died" in repr(report)
+
+
+def test_zeros_stay_zeros_where_channels_cannot_be_followed(X, y):
+    base = NeuralClassifier(Shuffled, **SHORT)
+
+    model = PrunedEstimator(base, **WEIGHTS, **QUICK).fit(X, y)
+
+    assert [tuple(layer.weight.shape) for layer in weights_of(model)] == [(8, 64), (3, 4)]
+    assert n_kept(model) == round(0.03 * (8 * 64 + 3 * 4))
+
+
+@pytest.mark.parametrize(("granularity", "n_units"), [("weight", 23), ("2:4", 24)])
+def test_only_the_rows_of_a_pattern_stay_whole(mlp, X, y, granularity, n_units):
+    base = copy.deepcopy(mlp)
+    with torch.no_grad():
+        weights_of(base)[1].weight[:, 5] = 0
+
+    model = pruned(base, X, y, granularity=granularity, pruning_ratio=0.1, finetune_epochs=0)
+
+    assert weights_of(model)[0].weight.shape == (n_units, 64)
+
+
+@pytest.mark.parametrize("learn", ["partial_fit", "finetune"])
+def test_a_network_that_lost_dead_channels_learns_on(mlp, X, y, learn):
+    model = pruned(mlp, X, y, **WEIGHTS)
+    before = [layer.weight.detach().clone() for layer in weights_of(model)]
+
+    getattr(model.estimator_, learn)(X, y)
+
+    after = [layer.weight.detach() for layer in weights_of(model)]
+    assert not any(torch.equal(old, new) for old, new in zip(before, after, strict=True))
+
+
+def test_a_skorch_net_that_lost_dead_channels_learns_on(X, y):
+    model = PrunedEstimator(raw_net(), **WEIGHTS, **QUICK).fit(X, y)
+    head = model.module_[2]
+    before = head.weight.detach().clone()
+
+    model.estimator_.net_.partial_fit(X.copy(), y)
+
+    assert model.module_[0].out_features < 16
+    assert not torch.equal(head.weight, before)
+
+
+def test_finetuning_and_loading_keep_zeros_and_shapes_where_channels_died(mlp, X, y, tmp_path):
+    model = pruned(mlp, X, y, **WEIGHTS)
+    zeros = [layer.weight == 0 for layer in weights_of(model)]
+
+    again = load(save(model, tmp_path / "model"))
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    again.finetune(X, y, epochs=2, lr=0.05)
+
+    after = [layer.weight for layer in weights_of(again)]
+    assert all(bool((new[zero] == 0).all()) for zero, new in zip(zeros, after, strict=True))
+
+
+def test_weights_are_pruned_where_dead_channels_were_removed(mlp, X, y):
+    once = PrunedEstimator(FrozenEstimator(mlp), **WEIGHTS, **QUICK)
+    model = PrunedEstimator(once, granularity="weight", pruning_ratio=0.99, **QUICK).fit(X, y)
+
+    assert n_kept(model) < model.estimator_.pruning_report_.after.n_nonzero
+    assert model.finetune(X, y).predict(X).shape == y.shape
 
 
 def test_the_base_is_never_changed(base, X, y):
@@ -377,6 +496,7 @@ BAD = {
     "schedule": ({"schedule": "gradul"}, "Did you mean 'gradual'"),
     "epochs": ({"finetune_epochs": -1}, "finetune_epochs"),
     "drop": ({"max_accuracy_drop": -0.01}, "max_accuracy_drop"),
+    "pattern in a budget": ({"granularity": "2:4", "max_accuracy_drop": 0.1}, "ratio of its own"),
     "rigl on channels": ({"schedule": "rigl"}, "granularity 'weight'"),
     "norm of weights": ({"granularity": "weight", "criterion": "batch_norm"}, "ranks channels"),
     "no gradient": ({"criterion": "taylor", "finetune_epochs": 0}, "at least 1"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 
 import pytest
 import torch
@@ -287,3 +288,44 @@ def test_a_mask_is_a_parametrization_of_a_copy_too(network):
 
     assert torch.equal(masks_of(twin)["0"], masks["0"])
     assert isinstance(twin[0].parametrizations.weight[0], Mask)
+
+
+@pytest.mark.parametrize("first", ["copy", "original"])
+def test_a_copy_and_its_original_are_baked_each_on_its_own(network, first):
+    set_masks(network, half_masks(network))
+    twin, images = copy.deepcopy(network), torch.randn(5, 1, 4, 4)
+    before = network(images)
+    one, other = (twin, network) if first == "copy" else (network, twin)
+
+    bake_masks(one)
+
+    assert torch.equal(other(images), before)
+    assert len(masks_of(other)) == 2
+    bake_masks(other)
+    assert torch.equal(one(images), before)
+    assert torch.equal(other(images), before)
+    assert [type(layer[0]) for layer in (one, other)] == [nn.Conv2d, nn.Conv2d]
+
+
+def test_another_parametrization_of_a_copy_stays_when_the_mask_of_the_original_goes(network):
+    parametrizations.weight_norm(network[3], "bias", dim=None)
+    set_masks(network, {"3": half_masks(network)["3"]})
+    twin, images = copy.deepcopy(network), torch.randn(5, 1, 4, 4)
+    before = network(images)
+
+    bake_masks(network)
+
+    assert torch.equal(twin(images), before)
+    assert torch.equal(network(images), before)
+    assert parametrize.is_parametrized(network[3], "bias")
+
+
+def test_a_baked_network_is_pickled_as_any_other(network):
+    set_masks(network, half_masks(network))
+    bake_masks(copy.deepcopy(network))
+    bake_masks(network)
+
+    again = pickle.loads(pickle.dumps(network))
+
+    images = torch.randn(5, 1, 4, 4)
+    assert torch.equal(again(images), network(images))

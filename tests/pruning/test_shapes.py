@@ -9,7 +9,7 @@ from torch import nn
 from skdeepopt.nets import ARCHITECTURES, build_network
 from skdeepopt.pruning._channels import ChannelCut
 from skdeepopt.pruning._residual import BlockCut
-from skdeepopt.pruning._shapes import resize_to
+from skdeepopt.pruning._shapes import identities, resize_to
 
 IMAGES = torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
 
@@ -49,14 +49,47 @@ def test_every_kind_of_layer_takes_its_shape():
     assert repr(new) == repr(pruned)
 
 
-def test_a_block_of_which_nothing_is_left_becomes_the_identity():
+@pytest.mark.parametrize("ratio", [0.5, 0.99])
+def test_removed_blocks_become_identities(ratio):
     pruned, new = (build_network("residual", (1, 16, 16), 10, depth=2).eval() for _ in range(2))
-    BlockCut(pruned, IMAGES).to(0.5)
+    BlockCut(pruned, IMAGES).to(ratio)
 
-    resize_to(new, pruned.state_dict())
+    resize_to(new, pruned.state_dict(), removed=identities(pruned))
 
     new.load_state_dict(pruned.state_dict())
     assert torch.equal(new(IMAGES), pruned(IMAGES))
+    assert repr(new) == repr(pruned)
+
+
+def test_a_part_that_is_not_among_the_removed_has_to_be_there():
+    new = nn.ModuleDict({"body": nn.Linear(4, 2), "late": nn.ModuleDict({"gain": nn.Linear(2, 2)})})
+    state = nn.ModuleDict({"body": nn.Linear(4, 2)}).state_dict()
+
+    with pytest.raises(ValueError, match=r"not in `removed`, not none of 'late'\. Did you mean"):
+        resize_to(new, state, removed=["body", "later"])
+
+
+def test_a_removed_part_leaves_the_others_of_its_parent_required():
+    new = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), nn.Linear(2, 2))
+    state = {"1.weight": torch.zeros(2, 2), "1.bias": torch.zeros(2)}
+
+    with pytest.raises(ValueError, match="none of '0'"):
+        resize_to(new, state, removed=["0.0"])
+
+
+def test_a_removed_part_that_has_its_tensors_stays():
+    new, state = nn.Sequential(nn.Linear(4, 2)), nn.Sequential(nn.Linear(4, 2)).state_dict()
+
+    resize_to(new, state, removed=["", "0", "another"])
+
+    assert isinstance(new[0], nn.Linear)
+
+
+def test_identities_are_told_by_name():
+    nested = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.Identity(), nn.ReLU()), nn.Identity())
+
+    assert identities(nested) == ["1.0", "2"]
+    assert identities(nn.Identity()) == []
 
 
 def test_a_network_that_was_not_pruned_changes_nothing():

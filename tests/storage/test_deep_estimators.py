@@ -43,6 +43,17 @@ class MyNet(nn.Module):
         return self.layers(images)
 
 
+class GainedNet(MyNet):
+    """As :class:`MyNet`, and a part more than when the file was written."""
+
+    def __init__(self, n_hidden=6):
+        super().__init__(n_hidden)
+        self.gained = nn.Linear(3, 3)
+
+    def forward(self, images):
+        return self.gained(super().forward(images))
+
+
 def make_net(n_hidden=4):
     return MyNet(n_hidden)
 
@@ -155,14 +166,41 @@ def test_a_loaded_smaller_network_learns_in_all_its_weights(reload, smaller):
     assert not any(map(torch.equal, before, found.module_.parameters()))
 
 
-def test_a_network_without_a_block_comes_back_without_it(reload):
+@pytest.fixture
+def residual():
+    """Fitted classifier that has lost a residual block."""
     fitted = CNNClassifier("residual", widths=0.25, **SHORT).fit(X, Y)
     fitted.module_.network.blocks[0] = nn.Identity()
+    return fitted
 
-    found = reload(fitted)
+
+def test_a_network_without_a_block_comes_back_without_it(reload, residual):
+    found = reload(residual)
 
     assert isinstance(found.module_.network.blocks[0], nn.Identity)
-    assert found.predict_proba(X).tobytes() == fitted.predict_proba(X).tobytes()
+    assert found.predict_proba(X).tobytes() == residual.predict_proba(X).tobytes()
+
+
+def test_a_network_that_has_gained_a_part_since_is_refused_by_the_parts_name(tmp_path):
+    path = save(NeuralClassifier(MyNet, **SHORT).fit(X, Y), tmp_path / "model")
+
+    with pytest.raises(ModelFileError, match="none of 'gained'"):
+        load(path, modules={"MyNet": GainedNet})
+
+
+def test_a_file_names_the_parts_that_are_identities_and_only_where_there_are_any(residual):
+    plain = NeuralClassifier(module__widths=(8,), **SHORT).fit(X, Y)
+
+    assert "network.blocks.0" in residual._fitted_state()["removed"]
+    assert "removed" not in plain._fitted_state()
+
+
+def test_names_of_removed_parts_that_are_none_are_refused(tmp_path, reseal, residual):
+    path = save(residual, tmp_path / "model")
+    reseal(path, lambda document: document["model"]["state"].update(removed=3))
+
+    with pytest.raises(ModelFileError, match="does not fit the installed"):
+        load(path)
 
 
 def test_a_network_larger_than_its_parameters_build_is_refused(tmp_path, reseal, smaller):
