@@ -32,7 +32,15 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import skdeepopt
 
-ESTIMATORS = ("CNNClassifier", "CNNRegressor", "ImageScaler", "NeuralClassifier", "NeuralRegressor")
+ESTIMATORS = {
+    "CNNClassifier": skdeepopt.CNNClassifier(),
+    "CNNRegressor": skdeepopt.CNNRegressor(),
+    "ImageScaler": skdeepopt.ImageScaler(),
+    "NeuralClassifier": skdeepopt.NeuralClassifier(),
+    "NeuralRegressor": skdeepopt.NeuralRegressor(),
+    "PrunedEstimator(CNNClassifier())": skdeepopt.PrunedEstimator(skdeepopt.CNNClassifier()),
+    "PrunedEstimator(CNNRegressor())": skdeepopt.PrunedEstimator(skdeepopt.CNNRegressor()),
+}
 LAWS = "tests/test_estimator_laws.py"
 
 
@@ -41,7 +49,7 @@ def checked(name: str) -> dict[str, Any]:
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        checks = check_estimator(getattr(skdeepopt, name)(), on_fail=None, on_skip=None)
+        checks = check_estimator(ESTIMATORS[name], on_fail=None, on_skip=None)
     counts = Counter(check["status"] for check in checks)
     result = {
         "passed": counts["passed"],

@@ -7,10 +7,22 @@ import pytest
 import scipy.sparse
 import torch
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback
 from torch import nn
 
-from skdeepopt import CNNClassifier, CNNRegressor, ImageAugmenter, NeuralClassifier
+from skdeepopt import (
+    CNNClassifier,
+    CNNRegressor,
+    ImageAugmenter,
+    ImageScaler,
+    NeuralClassifier,
+    PrunedEstimator,
+)
+from skdeepopt.nets import MLP
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.random((40, 64), dtype=np.float32)
@@ -175,6 +187,141 @@ def test_a_parameter_out_of_range_is_named_with_what_is_allowed(name, value, tol
     model = CNNClassifier(**SHORT).set_params(**{name: value})
 
     refused(lambda: model.fit(X, Y), ["CNNClassifier", name, told])
+    assert not model.__sklearn_is_fitted__()
+
+
+PRUNING = [
+    ("pruning_ratio", 1.0, "[0, 1), not 1.0"),
+    ("pruning_ratio", 30, "Did you mean 0.3?"),
+    ("pruning_ratio", -0.1, "[0, 1)"),
+    ("pruning_ratio", float("nan"), "[0, 1)"),
+    ("pruning_ratio", "half", "[0, 1)"),
+    ("pruning_ratio", None, "[0, 1)"),
+    ("pruning_ratio", True, "[0, 1)"),
+    ("granularity", "chanel", "Did you mean 'channel'?"),
+    ("granularity", "Weight", "Did you mean 'weight'?"),
+    ("granularity", "4:2", "Did you mean '2:4'?"),
+    ("granularity", "2:0", "1 <= N < M"),
+    ("granularity", "a:b", "1 <= N < M"),
+    ("granularity", None, "'weight', 'channel', 'block'"),
+    ("granularity", (2, 4), "such as '2:4'"),
+    ("criterion", "magnitud", "Did you mean 'magnitude'?"),
+    ("criterion", None, "'magnitude'"),
+    ("criterion", 2, "'magnitude'"),
+    ("scope", "flops", "'multiply_adds'"),
+    ("scope", "Global", "Did you mean 'global'?"),
+    ("schedule", "gradul", "Did you mean 'gradual'?"),
+    ("schedule", None, "'one_shot'"),
+    ("finetune_epochs", -1, "at least 0"),
+    ("finetune_epochs", 2.0, "Did you mean 2?"),
+    ("finetune_epochs", None, "an integer"),
+    ("max_accuracy_drop", -0.01, "Did you mean 0.01?"),
+    ("max_accuracy_drop", 2, "Did you mean 0.02?"),
+    ("max_accuracy_drop", float("nan"), "finite"),
+    ("max_accuracy_drop", "1 %", "finite number"),
+    ("random_state", "zero", "an integer in [0, 2**32)"),
+    ("random_state", -1, "an integer in [0, 2**32)"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "told"), PRUNING)
+def test_a_parameter_of_pruning_out_of_range_is_named_before_any_training(name, value, told):
+    model = PrunedEstimator(NeverFitted(), **{name: value})
+
+    refused(lambda: model.fit(X, Y), [name, told])
+
+
+class NeverFitted(CNNClassifier):
+    def _fit_hooked(self, *_):
+        raise AssertionError
+
+
+PRUNING_TOGETHER = {
+    "rigl on channels": ({"schedule": "rigl"}, "granularity 'weight', not 'channel'"),
+    "variational on a pattern": (
+        {"schedule": "variational", "granularity": "2:4"}, "granularity 'weight', not '2:4'",
+    ),
+    "rigl in a budget": (
+        {"schedule": "rigl", "granularity": "weight", "max_accuracy_drop": 0.1},
+        "trains no dense network",
+    ),
+    "rigl of a wrapper": (
+        {"schedule": "rigl", "granularity": "weight", "estimator": PrunedEstimator(FITTED)},
+        "unfitted estimator of this package, not PrunedEstimator",
+    ),
+    "rigl of a frozen base": (
+        {"schedule": "rigl", "granularity": "weight", "estimator": FrozenEstimator(FITTED)},
+        "unfitted estimator",
+    ),
+    "a pattern in a budget": (
+        {"granularity": "2:4", "max_accuracy_drop": 0.1}, "a ratio of its own",
+    ),
+    "the norm of weights": (
+        {"granularity": "weight", "criterion": "batch_norm"}, "Did you mean 'magnitude'?",
+    ),
+    "gradients without a training": (
+        {"criterion": "taylor", "finetune_epochs": 0}, "at least 1 for criterion 'taylor'",
+    ),
+    "blocks of a network without": (
+        {"granularity": "block", "estimator": FrozenEstimator(FITTED)}, "block",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PRUNING_TOGETHER)
+def test_parameters_of_pruning_that_do_not_go_together_are_refused(name):
+    parameters, told = PRUNING_TOGETHER[name]
+    model = PrunedEstimator(**{"estimator": NeverFitted()} | parameters)
+
+    refused(lambda: model.fit(X, Y), [told])
+
+
+BASES = {
+    "another estimator": (LogisticRegression(), "CNNClassifier()"),
+    "a class": (CNNClassifier, "Did you mean CNNClassifier()?"),
+    "a class of nets": (NeuralNetClassifier, "Did you mean NeuralNetClassifier()?"),
+    "a pipeline": (
+        make_pipeline(ImageScaler(), CNNClassifier()),
+        "Did you mean PrunedEstimator as the last step of the pipeline?",
+    ),
+    "a module": (MLP(4, 2), "Did you mean NeuralClassifier(module)?"),
+    "a frozen one that is not fitted": (FrozenEstimator(CNNClassifier()), "has to be fitted"),
+    "a frozen net that is not": (FrozenEstimator(NeuralNetClassifier(Ellipsis)), "to be fitted"),
+    "another frozen one": (FrozenEstimator(LogisticRegression()), "CNNClassifier()"),
+    "None": (None, "CNNClassifier()"),
+    "a word": ("compact", "CNNClassifier()"),
+}
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_what_cannot_be_pruned_is_refused(name):
+    base, told = BASES[name]
+
+    with pytest.raises((TypeError, NotFittedError)) as caught:
+        PrunedEstimator(base).fit(X, Y)
+
+    assert "PrunedEstimator.estimator is" in str(caught.value)
+    assert told in str(caught.value)
+
+
+OTHER_DATA = {
+    "other classes": ((X, Y + 5), "[0, 1, 2], but y also has [5, 6, 7]"),
+    "words for numbers": ((X, np.full(40, "a")), "but y also has ['a']"),
+    "other features": ((X[:, :63], Y), "63 features, but CNNClassifier is expecting 64"),
+    "NaN": ((with_pixel(np.nan), Y), "NaN"),
+    "targets": ((X, NUMBERS), "CNNClassifier takes class labels"),
+    "too few labels": ((X, Y[:30]), "[40, 30]"),
+    "negative weights": ((X, Y, -np.ones(40)), "Negative values"),
+}
+
+
+@pytest.mark.parametrize("options", [{}, {"pruning_ratio": 0}, {"max_accuracy_drop": 0.1}], ids=str)
+@pytest.mark.parametrize("name", OTHER_DATA)
+def test_data_that_do_not_match_the_frozen_base_are_refused(name, options):
+    data, told = OTHER_DATA[name]
+    model = PrunedEstimator(FrozenEstimator(FITTED), **options)
+
+    refused(lambda: model.fit(*data), [told])
     assert not model.__sklearn_is_fitted__()
 
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 PUBLIC = {
     "CNNClassifier", "CNNRegressor", "ImageAugmenter", "ImageScaler", "NeuralClassifier",
-    "NeuralRegressor", "load", "measure", "save",
+    "NeuralRegressor", "PrunedEstimator", "PruningDisplay", "load", "measure", "save",
 }  # fmt: skip
 
 IMPORTING = """
@@ -50,7 +50,7 @@ def test_the_public_names_are_those_of_the_design():
 
 
 def test_dir_lists_the_public_names_and_rooms():
-    assert {*skdeepopt.__all__, "datasets", "nets"} <= set(dir(skdeepopt))
+    assert {*skdeepopt.__all__, "datasets", "nets", "pruning"} <= set(dir(skdeepopt))
 
 
 def test_an_unknown_name_is_an_attribute_error():
@@ -62,7 +62,7 @@ def test_a_name_is_the_same_object_each_time():
     assert skdeepopt.CNNClassifier is skdeepopt.CNNClassifier
 
 
-@pytest.mark.parametrize("room", ["datasets", "nets"])
+@pytest.mark.parametrize("room", ["datasets", "nets", "pruning"])
 def test_the_rooms_of_the_door_are_there_without_an_import(room):
     names = fresh(f"import json, sys, skdeepopt; json.dump(skdeepopt.{room}.__all__, sys.stdout)")
 

@@ -295,21 +295,13 @@ ARCHITECTURES = ["compact", "residual", "mlp", "lenet5", "lenet300"]
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("widths", [None, 0.45], ids=["own widths", "odd widths"])
 @pytest.mark.parametrize("side", [28, 17])
-def test_a_sample_alone_gets_the_answer_it_gets_among_others(architecture, side):
-    together, alone, threes = asked_in_parts(architecture, side, None)
+def test_a_sample_alone_gets_the_answer_it_gets_among_others(architecture, side, widths):
+    together, alone, threes = asked_in_parts(architecture, side, widths)
 
     np.testing.assert_array_equal(alone, together[::7])
     np.testing.assert_array_equal(threes, together[:69])
-
-
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_with_odd_widths_only_the_last_bit_depends_on_the_others(architecture):
-    # Rows of a matrix that start at no multiple of 16 bytes go through another kernel of MKL.
-    together, alone, threes = asked_in_parts(architecture, 28, 0.45)
-
-    np.testing.assert_allclose(alone, together[::7], rtol=0, atol=1e-6)
-    np.testing.assert_allclose(threes, together[:69], rtol=0, atol=1e-6)
 
 
 def asked_in_parts(architecture, side, widths):

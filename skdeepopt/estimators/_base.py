@@ -40,8 +40,8 @@ from skdeepopt.estimators._sklearn_callbacks import (
     FitReporter,
     with_callbacks,
 )
+from skdeepopt.estimators._state import fitted_state, restore_state
 from skdeepopt.pruning._batch_norm import reestimate_batch_norm
-from skdeepopt.pruning._shapes import identities, resize_to
 from skdeepopt.training._batches import Batches, TensorData
 from skdeepopt.training._device import resolve_device, training_dtype
 from skdeepopt.training._early_stopping import EarlyStop
@@ -438,37 +438,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
     def _fitted_state(self) -> dict[str, Any]:
         """What ``fit`` learned, in plain values, arrays and tensors: what a model file holds."""
         check_is_fitted(self, "net_")
-        state = {
-            "n_features_in": self.n_features_in_,
-            "image_shape": list(self._layout.shape),
-            "channels_last": self._layout.channels_last,
-            "seed": self.net_.seed,
-            "history": self.history_,
-            "weights": dict(self.module_.state_dict()),
-        }
-        if removed := identities(self.module_):
-            state["removed"] = removed
-        if hasattr(self, "feature_names_in_"):
-            state["feature_names_in"] = list(self.feature_names_in_)
-        return state
+        return fitted_state(self)
 
     def _restore_state(self, state: Mapping[str, Any]) -> None:
         """Take back what :meth:`_fitted_state` gave, on an estimator with the same parameters."""
-        self.n_features_in_ = state["n_features_in"]
-        if "feature_names_in" in state:
-            self.feature_names_in_ = np.array(state["feature_names_in"], dtype=object)
-        self._layout = ImageLayout(tuple(state["image_shape"]), state["channels_last"])
-        self.net_ = self._new_net(None, state["seed"])
-        weights = state["weights"]
-        built = {name: tensor.shape for name, tensor in self.module_.state_dict().items()}
-        if built != {name: tensor.shape for name, tensor in weights.items()}:
-            # A pruned network is smaller than it is built.
-            resize_to(self.module_, weights, removed=state.get("removed", ()))
-            smaller = copy.deepcopy(self.module_).cpu()
-            check_module(smaller, self.image_shape_, self._n_outputs(), owner=type(self).__name__)
-            self.net_.initialize_optimizer()
-        self.module_.load_state_dict(weights)
-        for row in state["history"]:
-            self.net_.history.new_epoch()
-            for name, value in row.items():
-                self.net_.history.record("dur" if name == "seconds" else name, value)
+        restore_state(self, state)

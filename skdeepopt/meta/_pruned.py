@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from sklearn.base import is_classifier
@@ -23,7 +24,6 @@ from skdeepopt.pruning._granularity import check_granularity
 from skdeepopt.pruning._masks import bake_masks, hold_zeros
 from skdeepopt.pruning._report import PruningReport, PruningTrial
 from skdeepopt.pruning._weights import SCOPES
-from skdeepopt.training._hook import TrainingHook
 from skdeepopt.training._threads import fair_threads
 
 __all__ = ["PrunedEstimator"]
@@ -187,41 +187,15 @@ callable, default="magnitude"
                 self._fit_budget(X, y, sample_weight)
         return self
 
-    def finetune(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        epochs: int = 1,
-        lr: float | None = None,
-        sample_weight: Any = None,
-        hook: TrainingHook | None = None,
-    ) -> PrunedEstimator:
-        """Train the pruned network further; what was removed stays removed.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As in :meth:`fit`; y holds no new classes.
-        epochs : int, default=1
-            Passes over the data.
-        lr : float or None, default=None
-            Peak learning rate; None is a tenth of the one in ``fit``.
-        hook : TrainingHook or None, default=None
-            What another compression takes part in the training with.
-
-        Returns
-        -------
-        self : estimator
-        """
-        check_is_fitted(self)
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Zeros stay zeros, by masks, wherever weights were pruned."""
         layers = dict(self.module_.named_modules())
         hold_zeros(self.module_, [name for name in self._masked if name in layers])
         try:
-            super().finetune(X, y, epochs=epochs, lr=lr, sample_weight=sample_weight, hook=hook)
+            yield
         finally:
             bake_masks(self.module_)
-        return self
 
     def _check_parameters(self) -> None:
         owner = type(self).__name__

@@ -37,7 +37,10 @@ def check_granularity(granularity: Any, *, owner: str) -> None:
         It is none of these.
     """
     if isinstance(granularity, str) and ":" in granularity:
-        parse_pattern(granularity)
+        try:
+            parse_pattern(granularity)
+        except ValueError as error:
+            raise ValueError(f"{owner}.granularity: {error}") from error
     elif not isinstance(granularity, str) or granularity not in GRANULARITIES:
         error = ValueError if isinstance(granularity, str) else TypeError
         raise error(

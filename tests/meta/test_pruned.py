@@ -9,10 +9,8 @@ import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from skorch import NeuralNetClassifier, NeuralNetRegressor
 from torch import nn
 
 from skdeepopt import (
@@ -25,7 +23,6 @@ from skdeepopt import (
     save,
 )
 from skdeepopt.meta import _pruning_plan
-from skdeepopt.nets import MLP
 
 SHORT = {"max_epochs": 2, "random_state": 0, "device": "cpu"}
 QUICK = {"finetune_epochs": 1, "random_state": 0}
@@ -229,17 +226,6 @@ def test_a_network_that_lost_dead_channels_learns_on(mlp, X, y, learn):
     assert not any(torch.equal(old, new) for old, new in zip(before, after, strict=True))
 
 
-def test_a_skorch_net_that_lost_dead_channels_learns_on(X, y):
-    model = PrunedEstimator(raw_net(), **WEIGHTS, **QUICK).fit(X, y)
-    head = model.module_[2]
-    before = head.weight.detach().clone()
-
-    model.estimator_.net_.partial_fit(X.copy(), y)
-
-    assert model.module_[0].out_features < 16
-    assert not torch.equal(head.weight, before)
-
-
 def test_finetuning_and_loading_keep_zeros_and_shapes_where_channels_died(mlp, X, y, tmp_path):
     model = pruned(mlp, X, y, **WEIGHTS)
     zeros = [layer.weight == 0 for layer in weights_of(model)]
@@ -355,49 +341,6 @@ def test_pickled_it_gives_the_same_answers(base, X, y):
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
 
 
-class Linear(nn.Sequential):
-    def __init__(self, n_outputs=3):
-        super().__init__(nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, n_outputs))
-
-
-def raw_net(**options):
-    torch.manual_seed(0)
-    return NeuralNetClassifier(
-        Linear, criterion=nn.CrossEntropyLoss, lr=0.01, verbose=0, max_epochs=3, **options
-    )
-
-
-@pytest.mark.parametrize("schedule", ["gradual", "one_shot"])
-@pytest.mark.parametrize("granularity", ["channel", "weight"])
-def test_a_raw_skorch_net_is_pruned(X, y, granularity, schedule):
-    labels = np.array(["cat", "dog", "owl"])[y]
-    model = PrunedEstimator(raw_net(), granularity=granularity, schedule=schedule, **QUICK)
-
-    model.fit(X, labels)
-
-    assert model.pruning_report_.after.n_nonzero < model.pruning_report_.before.n_nonzero
-    assert set(model.predict(X)) <= set(labels)
-    assert model.pruning_report_.before.size_bytes is None
-
-
-def test_a_fitted_skorch_net_is_pruned_as_it_is_and_stays_as_it_is(X, y):
-    net = raw_net().fit(X.copy(), y)
-    before = copy.deepcopy(net.module_.state_dict())
-
-    model = PrunedEstimator(FrozenEstimator(net), pruning_ratio=0.5, **QUICK).fit(X, y)
-
-    assert all(torch.equal(before[n], v) for n, v in net.module_.state_dict().items())
-    assert model.module_[0].out_features == 8
-
-
-def test_a_skorch_regressor_is_pruned(X, numbers):
-    net = NeuralNetRegressor(Linear, module__n_outputs=1, lr=1e-4, verbose=0, max_epochs=2)
-
-    model = PrunedEstimator(net, **QUICK).fit(X, numbers)
-
-    assert model.predict(X).shape == numbers.shape
-
-
 def test_with_a_budget_the_strongest_ratio_that_fits_is_found(X, y):
     model = PrunedEstimator(
         CNNClassifier(widths=(6, 12), max_epochs=4, random_state=0),
@@ -483,57 +426,6 @@ def test_a_module_that_cannot_be_followed_is_refused_by_the_layers_name(X, y):
 
     with pytest.raises(ValueError, match="first"):
         model.fit(X, y)
-
-
-BAD = {
-    "ratio of one": ({"pruning_ratio": 1.0}, r"pruning_ratio is a ratio in \[0, 1\), not 1.0"),
-    "percent": ({"pruning_ratio": 30}, "Did you mean 0.3"),
-    "negative": ({"pruning_ratio": -0.1}, "pruning_ratio"),
-    "granularity": ({"granularity": "chanel"}, "granularity.*Did you mean 'channel'"),
-    "pattern": ({"granularity": "4:2"}, "Did you mean '2:4'"),
-    "criterion": ({"criterion": "magnitud"}, "criterion.*Did you mean 'magnitude'"),
-    "scope": ({"scope": "flops"}, "scope"),
-    "schedule": ({"schedule": "gradul"}, "Did you mean 'gradual'"),
-    "epochs": ({"finetune_epochs": -1}, "finetune_epochs"),
-    "drop": ({"max_accuracy_drop": -0.01}, "max_accuracy_drop"),
-    "pattern in a budget": ({"granularity": "2:4", "max_accuracy_drop": 0.1}, "ratio of its own"),
-    "rigl on channels": ({"schedule": "rigl"}, "granularity 'weight'"),
-    "norm of weights": ({"granularity": "weight", "criterion": "batch_norm"}, "ranks channels"),
-    "no gradient": ({"criterion": "taylor", "finetune_epochs": 0}, "at least 1"),
-    "random state": ({"random_state": "zero"}, "random_state"),
-}
-
-
-@pytest.mark.parametrize(("options", "message"), BAD.values(), ids=BAD)
-def test_bad_options_are_refused_with_what_is_allowed(X, y, options, message):
-    model = PrunedEstimator(CNNClassifier(**SHORT), **options)
-
-    with pytest.raises(ValueError, match=message):
-        model.fit(X, y)
-
-
-@pytest.mark.parametrize(
-    ("estimator", "slip"),
-    [
-        (LogisticRegression(), "deep estimator"),
-        (CNNClassifier, r"Did you mean CNNClassifier\(\)"),
-        (make_pipeline(ImageScaler(), CNNClassifier()), "last step of the pipeline"),
-        (MLP(4, 2), r"NeuralClassifier\(module\)"),
-    ],
-)
-def test_what_is_no_deep_estimator_is_refused_with_the_likely_slip(X, y, estimator, slip):
-    with pytest.raises(TypeError, match=slip):
-        PrunedEstimator(estimator).fit(X, y)
-
-
-def test_a_frozen_base_has_to_be_fitted(X, y):
-    with pytest.raises(NotFittedError, match="fitted"):
-        PrunedEstimator(FrozenEstimator(CNNClassifier())).fit(X, y)
-
-
-def test_data_of_other_classes_than_the_frozen_base_are_refused(base, X, y):
-    with pytest.raises(ValueError, match="classes"):
-        pruned(base, X, y + 5)
 
 
 def test_a_clone_has_the_same_parameters_and_no_fit(base, X, y):

@@ -31,6 +31,42 @@ def test_outputs_are_those_of_the_layer(name):
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
+ODD = {
+    "one column": (nn.Linear(1, 10), (1,)),
+    "five columns": (nn.Linear(5, 3), (5,)),
+    "many odd columns": (nn.Linear(135, 11), (135,)),
+    "one channel more": (nn.Conv2d(7, 13, 3), (7, 13, 13)),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+@torch.inference_mode()
+def test_of_odd_widths_too_a_sample_alone_gets_what_it_gets_among_many(name):
+    layer, shape = ODD[name]
+    images = torch.rand(200, *shape)
+    if len(shape) == 3:
+        images = images.contiguous(memory_format=torch.channels_last)
+
+    together, alone, sevens = (asked(layer, images, size) for size in (200, 1, 7))
+
+    assert torch.equal(alone, together)
+    assert torch.equal(sevens, together)
+
+
+@pytest.mark.parametrize("n_columns", [1, 5, 7, 135])
+@torch.inference_mode()
+def test_columns_that_fill_up_a_block_change_no_output(n_columns):
+    layer, rows = nn.Linear(n_columns, 3), torch.rand(100, n_columns)
+
+    torch.testing.assert_close(asked(layer, rows, 100), layer(rows), rtol=1e-5, atol=1e-6)
+
+
+def asked(layer, inputs, size):
+    """Outputs for `inputs`, `size` at a time."""
+    with batch_invariant(layer, size):
+        return torch.cat([layer(part) for part in inputs.split(size)])
+
+
 @pytest.mark.parametrize("name", ["linear", "wide linear", "convolution", "strided convolution"])
 @torch.inference_mode()
 def test_a_sample_alone_gets_what_it_gets_among_many(name):

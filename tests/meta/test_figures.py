@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from skdeepopt import CNNClassifier, ImageScaler, PrunedEstimator, save
+from skdeepopt.meta._figures import (
+    batch_latencies_ms,
+    file_bytes,
+    first_rows,
+    nonzero_parameters,
+)
+
+
+class Asked(nn.Linear):
+    """Layer that notes how often, and in which mode, it was asked."""
+
+    def __init__(self):
+        super().__init__(4, 2)
+        self.modes = []
+
+    def forward(self, inputs):
+        self.modes.append(self.training)
+        return super().forward(inputs)
+
+
+def test_networks_are_timed_equally_often_and_in_evaluation_mode():
+    layers = [Asked(), Asked()]
+
+    batch_latencies_ms(layers, torch.zeros(3, 4))
+
+    assert len(layers[0].modes) == len(layers[1].modes) > 5
+    assert not any(layers[0].modes + layers[1].modes)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_networks_stay_in_their_mode(mode):
+    layer = Asked().train(mode)
+
+    batch_latencies_ms([layer], torch.zeros(3, 4))
+
+    assert layer.training == mode
+
+
+def test_a_network_with_more_to_do_takes_longer():
+    small, large = nn.Linear(8, 8), nn.Sequential(*[nn.Linear(8, 8) for _ in range(100)])
+
+    small_ms, large_ms = batch_latencies_ms([small, large], torch.zeros(3, 8))
+
+    assert 0 < small_ms < large_ms
+
+
+def test_the_bytes_are_those_of_the_file(X, y, tmp_path):
+    model = CNNClassifier(widths=(4,), max_epochs=1, random_state=0).fit(X, y)
+
+    assert file_bytes(model) == save(model, tmp_path / "model").stat().st_size
+
+
+def test_what_no_file_holds_has_no_bytes():
+    assert file_bytes(PrunedEstimator(nn.Linear)) is None
+
+
+def test_a_fitted_transformer_has_bytes_too(X):
+    assert file_bytes(ImageScaler().fit(X)) > 0
+
+
+def test_parameters_that_are_zero_are_not_counted_and_biases_are():
+    layer = nn.Linear(3, 2)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[0.0, 1.0, 2.0], [0.0, -0.0, 3.0]]))
+        layer.bias.copy_(torch.tensor([0.0, 1.0]))
+
+    assert nonzero_parameters(layer) == 4
+
+
+@pytest.mark.parametrize("container", [np.array, torch.tensor, list, tuple, pd.DataFrame])
+def test_the_first_rows_are_the_first_of_any_container(container):
+    rows = [[i, i + 1] for i in range(5)]
+
+    assert np.asarray(first_rows(container(rows), 2)).tolist() == [[0, 1], [1, 2]]
+
+
+def test_the_first_rows_of_a_series_are_counted_and_not_looked_up():
+    assert first_rows(pd.Series([7, 8, 9], index=[2, 1, 0]), 2).tolist() == [7, 8]
