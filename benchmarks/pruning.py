@@ -82,8 +82,8 @@ ROWS = {
         "mnist",
         LENET5,
         (
-            {**NARROW, "pruning_ratio": 0.85, "finetune_epochs": 2},
-            {**NARROW, "criterion": "lamp", "pruning_ratio": 0.4, "finetune_epochs": 3},
+            {**NARROW, "scope": "layer", "pruning_ratio": 0.4, "finetune_epochs": 2},
+            {**NARROW, "criterion": "lamp", "pruning_ratio": 0.7, "finetune_epochs": 3},
             {**MASKS, "criterion": "lamp", "finetune_epochs": 25},
         ),
         0.01,
@@ -92,9 +92,9 @@ ROWS = {
         "mnist",
         LENET5,
         (
-            {**NARROW, "pruning_ratio": 0.9, "finetune_epochs": 2},
-            {**NARROW, "criterion": "lamp", "pruning_ratio": 0.5, "finetune_epochs": 3},
-            {**MASKS, "criterion": "lamp", "finetune_epochs": 45},
+            {**NARROW, "scope": "layer", "pruning_ratio": 0.6, "finetune_epochs": 2},
+            {**NARROW, "criterion": "lamp", "pruning_ratio": 0.7, "finetune_epochs": 3},
+            {**MASKS, "criterion": "lamp", "finetune_epochs": 60},
         ),
         0.0036,
     ),
