@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from skdeepopt._validation import check_choice, check_ratio
+from skdeepopt.pruning._affordable import affordable
 from skdeepopt.pruning._cost import ChannelCosts
 from skdeepopt.pruning._criteria import Criterion, Elements, element_scores, resolve_criterion
 from skdeepopt.pruning._cut import KeptLayer
@@ -162,8 +163,7 @@ bias=True))
         if self.scope == "global":
             n_kept = n_kept_of(sum(self._n_at_first), self.ratio)
             return one_each(scores, lambda ranked: highest(ranked, max(n_kept, _n_held(ranked))))
-        costs, target = self._costs(), (1 - self.ratio) * self._cost_at_first
-        return one_each(scores, lambda ranked: _affordable(ranked, scores, costs, target))
+        return affordable(scores, self._costs(), (1 - self.ratio) * self._cost_at_first)
 
     def _costs(self) -> ChannelCosts:
         return ChannelCosts(self.module, self.example, self._graph.groups, self.scope)
@@ -223,26 +223,3 @@ def _add(total: torch.Tensor, part: ChannelSlice, layer: nn.Module, criterion: C
 def _n_held(ranked: torch.Tensor) -> int:
     """How many channels stay whatever the ratio."""
     return int((ranked == torch.inf).sum())
-
-
-def _affordable(
-    ranked: torch.Tensor, scores: list[torch.Tensor], costs: ChannelCosts, target: float
-) -> torch.Tensor:
-    """What is left when channels go, the lowest rank first, until the cost is at most `target`."""
-    order = ranked.argsort(stable=True)
-    order = order[ranked[order] != torch.inf]
-    sizes = [len(part) for part in scores]
-
-    def without(n_removed: int) -> torch.Tensor:
-        gone = torch.zeros(len(ranked), dtype=torch.bool)
-        gone[order[:n_removed]] = True
-        return gone
-
-    fewest, most = 0, len(order)
-    while fewest < most:
-        middle = (fewest + most) // 2
-        if costs.without(without(middle).split(sizes)) <= target * (1 + 1e-9):
-            most = middle
-        else:
-            fewest = middle + 1
-    return ~without(most)

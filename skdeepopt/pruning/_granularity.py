@@ -42,8 +42,8 @@ def check_granularity(granularity: Any, *, owner: str) -> None:
         except ValueError as error:
             raise ValueError(f"{owner}.granularity: {error}") from error
     elif not isinstance(granularity, str) or granularity not in GRANULARITIES:
-        error = ValueError if isinstance(granularity, str) else TypeError
-        raise error(
+        plain = ValueError if isinstance(granularity, str) else TypeError
+        raise plain(
             f"{owner}.granularity is one of {', '.join(map(repr, GRANULARITIES))} or a pattern "
             f"such as '2:4', not {granularity!r}.{did_you_mean(granularity, GRANULARITIES)}"
         )

@@ -75,6 +75,29 @@ def test_a_weight_of_zero_has_a_finite_divergence_and_gradient():
     assert weight.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_only_training_draws_random_numbers(network, masked):
+    masks = {"0": torch.arange(160).view(20, 8) % 2 == 0} if masked else {}
+    set_masks(network, masks)
+    hook = VariationalDropout(network, 0.8, n_samples=100)
+    before = torch.get_rng_state()
+
+    hook.before_training(10)
+    hook.after_step(0.1)
+    hook.penalty()
+    hook.after_step(1.0)
+    hook.after_training()
+
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_a_network_is_left_in_its_mode(network, mode):
+    VariationalDropout(network.train(mode), 0.8, n_samples=100).before_training(10)
+
+    assert {part.training for part in network.modules()} == {mode}
+
+
 def test_weights_are_noisy_in_training_and_plain_in_evaluation(network):
     plain = network[0].weight.detach().clone()
     VariationalDropout(network, 0.8, n_samples=100).before_training(10)

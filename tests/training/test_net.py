@@ -248,6 +248,28 @@ def test_a_hook_that_does_nothing_changes_nothing(data, make_net):
     assert torch.equal(weights(plain), weights(hooked))
 
 
+class ReplacesAtTheEnd(Told):
+    """A hook whose last act is to replace a parameter."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def after_training(self):
+        self.layer.weight = torch.nn.Parameter(self.layer.weight.detach().clone())
+
+
+def test_parameters_that_a_hook_replaces_at_the_end_are_trained_later(data, make_net):
+    net = make_net()
+    head = net.module_[-1]
+    net.train(data, **COURSE, hook=ReplacesAtTheEnd(head))
+    before = head.weight.detach().clone()
+
+    net.train(data, **COURSE)
+
+    assert not torch.equal(head.weight, before)
+
+
 def test_an_optimizer_starts_anew_where_a_hook_has_replaced_parameters(data, make_net):
     net = make_net()
     before = net.optimizer_
