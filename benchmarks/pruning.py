@@ -101,19 +101,13 @@ ROWS = {
     "channels-lenet5": Row(
         "mnist",
         LENET5,
-        ({**CHANNELS, "pruning_ratio": 0.75, "finetune_epochs": 6},),
+        ({**CHANNELS, "pruning_ratio": 0.75, "finetune_epochs": 8},),
         small="multiply_adds",
     ),
     "channels-compact": Row(
         "mnist",
         COMPACT,
-        ({**CHANNELS, "pruning_ratio": 0.75, "finetune_epochs": 10},),
-        small="multiply_adds",
-    ),
-    "channels-wide": Row(
-        "mnist",
-        {**COMPACT, "widths": 2.0},
-        ({**CHANNELS, "pruning_ratio": 0.75, "finetune_epochs": 10},),
+        ({**CHANNELS, "criterion": "batch_norm", "pruning_ratio": 0.75, "finetune_epochs": 20},),
         small="multiply_adds",
     ),
     "channels-residual": Row(

@@ -160,7 +160,6 @@ PRUNING = (
     ("lenet5-0.36", "MNIST, LeNet-5, 0.36 % kept", "error 1.0 %", "0.75 %"),
     ("channels-lenet5", QUARTER.format("LeNet-5"), *WITHIN),
     ("channels-compact", QUARTER.format("compact CNN"), *WITHIN),
-    ("channels-wide", QUARTER.format("compact CNN of twice the widths"), "", ""),
     (
         "channels-residual",
         "CIFAR-10, channels of the residual CNN, multiply-adds halved",

@@ -29,10 +29,11 @@ __all__ = ["SCHEDULES", "Pruned", "PruningPlan", "example_for"]
 
 SCHEDULES = ("one_shot", "gradual", "rewind", "rigl", "variational")
 
-_SHAPE_CUTS = 8
-"""Cuts of a gradual course on shapes: each speeds training up, and costs the optimizer's state."""
+_SHAPE_COURSE: dict[str, Any] = {"n_cuts": 8, "end": 0.3}
+"""Of a gradual course on shapes: each cut costs the optimizer's state, and all training after the
+last is that of the small network."""
 
-_MASK_CUTS = 100
+_MASK_COURSE: dict[str, Any] = {"n_cuts": 100, "end": 0.6}
 
 _GRADIENT_AFTER = 0.1
 """Share of a training after which a cut reads gradients; before it there are none."""
@@ -147,7 +148,7 @@ class PruningPlan:
             yield VariationalDropout(module, ratio, n_samples=n_samples)
         elif self.schedule == "gradual":
             shrinks = self.granularity in ("channel", "block")
-            yield Gradual(cut, ratio, n_cuts=_SHAPE_CUTS if shrinks else _MASK_CUTS)
+            yield Gradual(cut, ratio, **(_SHAPE_COURSE if shrinks else _MASK_COURSE))
         elif self.schedule == "rewind":
             for step in rewinding_ratios(ratio):
                 yield Rewound(cut, step, module, early) if early else self._at_once(cut, step)

@@ -39,8 +39,8 @@ def check_granularity(granularity: Any, *, owner: str) -> None:
     if isinstance(granularity, str) and ":" in granularity:
         try:
             parse_pattern(granularity)
-        except ValueError as error:
-            raise ValueError(f"{owner}.granularity: {error}") from error
+        except ValueError as refusal:
+            raise ValueError(f"{owner}.granularity: {refusal}") from refusal
     elif not isinstance(granularity, str) or granularity not in GRANULARITIES:
         plain = ValueError if isinstance(granularity, str) else TypeError
         raise plain(
