@@ -115,7 +115,10 @@ def _pruned(results: Record) -> str:
     kept = figures["kept_share"]["mean"]
     parts = [f"error {errors['pruned']} % ({figures['accuracy']['pruned']['n']} seeds)"]
     if "longer" in errors:
-        parts.append(f"{_plus_minus(figures['loss']['dense'], 2, 100)} points below the dense net")
+        loss = [_plus_minus(figures["loss"][name], 2, 100) for name in ("dense", "longer")]
+        parts.append(
+            f"{loss[0]} points below the dense net, {loss[1]} below the one trained as long in all"
+        )
         parts.append(f"multiply-adds {figures['multiply_adds_share']['mean']:.2f}x")
         parts.append(f"batch-64 latency {_plus_minus(figures['latency_share'], 2)}x")
     else:

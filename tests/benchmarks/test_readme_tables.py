@@ -60,7 +60,7 @@ CUT = {
     "figures": {
         **PRUNED["figures"],
         "accuracy": {**PRUNED["figures"]["accuracy"], "longer": spread(0.991, 0.001)},
-        "loss": {"dense": spread(0.0005, 0.0001)},
+        "loss": {name: spread(0.0005, 0.0001) for name in ("dense", "longer")},
         "multiply_adds_share": spread(0.25, 0.0),
         "latency_share": spread(0.4, 0.01),
     }
