@@ -237,6 +237,10 @@ class NeverFitted(CNNClassifier):
 
 
 PRUNING_TOGETHER = {
+    "blocks layer by layer": (
+        {"granularity": "block", "scope": "layer"},
+        "not 'layer'. Did you mean 'global'?",
+    ),
     "rigl on channels": ({"schedule": "rigl"}, "granularity 'weight', not 'channel'"),
     "variational on a pattern": (
         {"schedule": "variational", "granularity": "2:4"}, "granularity 'weight', not '2:4'",

@@ -58,7 +58,8 @@ callable, default="magnitude"
         answers with a score for each weight.
     scope : {"global", "layer", "multiply_adds", "bytes"}, default="global"
         Of what `pruning_ratio` is a share: all units, ranked together; each layer's; the
-        network's multiply-adds; the bytes of its parameters.
+        network's multiply-adds; the bytes of its parameters. For the last two, channels are left
+        in the multiples of eight that processors' kernels are made for.
     schedule : {"gradual", "one_shot", "rewind", "rigl", "variational"}, default="gradual"
         When to remove it: little by little over the first part of fine-tuning; at once, before
         it; in rounds, each followed by fine-tuning from early weights, or, for channels, blocks
@@ -224,6 +225,11 @@ callable, default="magnitude"
             raise ValueError(
                 f"{owner}.schedule {self.schedule!r} is for granularity 'weight', not "
                 f"{self.granularity!r}. Did you mean 'gradual'?"
+            )
+        if self.granularity == "block" and self.scope == "layer":
+            raise ValueError(
+                f"{owner}.scope is 'global', 'multiply_adds' or 'bytes' for granularity 'block', of "
+                f"which no layer has two, not 'layer'. Did you mean 'global'?"
             )
         if self.criterion == "batch_norm" and self.granularity not in ("channel", "block"):
             raise ValueError(
