@@ -228,8 +228,8 @@ callable, default="magnitude"
             )
         if self.granularity == "block" and self.scope == "layer":
             raise ValueError(
-                f"{owner}.scope is 'global', 'multiply_adds' or 'bytes' for granularity 'block', of "
-                f"which no layer has two, not 'layer'. Did you mean 'global'?"
+                f"{owner}.scope is 'global', 'multiply_adds' or 'bytes' for granularity 'block', "
+                f"since no layer has two blocks, not 'layer'. Did you mean 'global'?"
             )
         if self.criterion == "batch_norm" and self.granularity not in ("channel", "block"):
             raise ValueError(
