@@ -18,6 +18,7 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -82,7 +83,7 @@ ROWS = {
         "mnist",
         LENET5,
         (
-            {**NARROW, "scope": "layer", "pruning_ratio": 0.4, "finetune_epochs": 2},
+            {**CHANNELS, "pruning_ratio": 0.7, "finetune_epochs": 2},
             {**NARROW, "criterion": "lamp", "pruning_ratio": 0.7, "finetune_epochs": 3},
             {**MASKS, "criterion": "lamp", "finetune_epochs": 25},
         ),
@@ -92,8 +93,8 @@ ROWS = {
         "mnist",
         LENET5,
         (
-            {**NARROW, "scope": "layer", "pruning_ratio": 0.6, "finetune_epochs": 2},
-            {**NARROW, "criterion": "lamp", "pruning_ratio": 0.7, "finetune_epochs": 3},
+            {**CHANNELS, "pruning_ratio": 0.75, "finetune_epochs": 2},
+            {**NARROW, "criterion": "lamp", "pruning_ratio": 0.8, "finetune_epochs": 3},
             {**MASKS, "criterion": "lamp", "finetune_epochs": 60},
         ),
         0.0036,
@@ -170,18 +171,16 @@ def ratio_for(module: nn.Module, n_kept: float) -> float:
     return 1 - int(n_kept - others) / weights
 
 
-def small_network(row: Row, model: Any, data: Data, seed: int) -> Any:
-    """Dense network of the pruned one's size, trained from scratch for as many epochs in all."""
-    target = size_of(model.module_, row, model.image_shape_, nonzero=True)
+def widths_of(row: Row, size: int, image_shape: Any) -> float:
+    """Multiple of the widths at which a dense network is as large as `size`."""
     low, high = 0.01, row.base.get("widths", 1.0)
     for _ in range(20):
         middle = (low + high) / 2
-        if width_size(row, middle, model.image_shape_) <= target:
+        if width_size(row, middle, image_shape) <= size:
             low = middle
         else:
             high = middle
-    options = {**row.base, "max_epochs": row.epochs, "widths": low, "random_state": seed}
-    return CNNClassifier(**options).fit(data.X, data.y)
+    return low
 
 
 def width_size(row: Row, widths: float, image_shape: Any) -> int:
@@ -200,7 +199,7 @@ def size_of(module: nn.Module, row: Row, image_shape: Any, *, nonzero: bool = Fa
     return int(sum(counted))
 
 
-def by_hand(row: Row, base: Any, data: Data, report: Any) -> Any:
+def by_hand(row: Row, base: Any, data: Data, multiply_adds: int) -> Any:
     """The cut of torch-pruning's own pruner, at once, to at most as many multiply-adds."""
     import torch_pruning
 
@@ -216,46 +215,88 @@ def by_hand(row: Row, base: Any, data: Data, report: Any) -> Any:
         iterative_steps=200,
         ignored_layers=[module.network.head],
     )
-    while size_of(module, row, model.image_shape_) > report.after.multiply_adds:
+    while size_of(module, row, model.image_shape_) > multiply_adds:
         pruner.step()
     return model.finetune(data.X, data.y, epochs=row.stages[0]["finetune_epochs"], lr=model.lr)
 
 
-def run_seed(row: Row, data: Data, seed: int, *, controls: bool) -> dict[str, Any]:
-    """Accuracy of the dense and the pruned network and of the controls, and what it took."""
-    dense, dense_seconds = timed(
-        lambda: CNNClassifier(**row.base, random_state=seed).fit(data.X, data.y)
-    )
-    model, pruning_seconds = timed(lambda: pruned(row, dense, data, seed))
-    report = model.pruning_report_
-    batch = torch.randn(LATENCY_BATCH, *dense.image_shape_)
-    latencies = batch_latencies_ms([dense.module_, model.module_], batch)
-    result = {
-        "dense": data.accuracy(dense),
-        "pruned": data.accuracy(model),
-        "dense_seconds": dense_seconds,
-        "pruning_seconds": pruning_seconds,
-        "n_parameters": [dense.n_parameters_, report.after.n_parameters],
-        "n_nonzero": report.after.n_nonzero,
-        "multiply_adds": [
-            size_of(dense.module_, ROWS["channels-compact"], dense.image_shape_),
-            report.after.multiply_adds,
-        ],
-        "latency_ms": latencies,
-        "layers": [[layer.name, layer.kept, layer.total] for layer in report.layers],
-    }
-    print(f"  seed {seed}: {result}", flush=True)
-    if not controls:
-        return result
-    result["random"] = data.accuracy(pruned(row, dense, data, seed, criterion="random"))
-    small = small_network(row, model, data, seed)
-    result |= {"small": data.accuracy(small), "small_parameters": small.n_parameters_}
-    if row.small == "multiply_adds":
-        longer = CNNClassifier(**{**row.base, "max_epochs": row.epochs}, random_state=seed)
-        result["longer"] = data.accuracy(longer.fit(data.X, data.y))
-        result["by_hand"] = data.accuracy(by_hand(row, dense, data, report))
-    print(f"  seed {seed}: {result}", flush=True)
-    return result
+class SeedRun:
+    """The trainings of one seed, each kept as soon as it is there.
+
+    Parameters
+    ----------
+    row : Row
+    data : Data
+    seed : int
+    store : SeedStore or None
+        Where results are kept; None keeps none, and trains no controls.
+    """
+
+    def __init__(self, row: Row, data: Data, seed: int, store: SeedStore | None) -> None:
+        self.row = row
+        self.data = data
+        self.seed = seed
+        self.store = store
+        self.result: dict[str, Any] = dict(store.results.get(seed, {})) if store else {}
+
+    def run(self) -> dict[str, Any]:
+        """Accuracy of the dense and the pruned network and of the controls, and what it took."""
+        if "pruned" not in self.result:
+            self._keep(self._main())
+        for name, control in self._controls().items():
+            if name not in self.result:
+                self._keep({name: self.data.accuracy(control())})
+        return self.result
+
+    @cached_property
+    def dense(self) -> tuple[Any, float]:
+        """The dense network and its seconds; a run that goes on trains the same one anew."""
+        return timed(self._fitted)
+
+    def _fitted(self, **changes: Any) -> CNNClassifier:
+        options = {**self.row.base, "random_state": self.seed, **changes}
+        return CNNClassifier(**options).fit(self.data.X, self.data.y)
+
+    def _main(self) -> dict[str, Any]:
+        dense, dense_seconds = self.dense
+        model, seconds = timed(lambda: pruned(self.row, dense, self.data, self.seed))
+        report, shape = model.pruning_report_, dense.image_shape_
+        batch = torch.randn(LATENCY_BATCH, *shape)
+        return {
+            "dense": self.data.accuracy(dense),
+            "pruned": self.data.accuracy(model),
+            "dense_seconds": dense_seconds,
+            "pruning_seconds": seconds,
+            "n_parameters": [dense.n_parameters_, report.after.n_parameters],
+            "n_nonzero": report.after.n_nonzero,
+            "multiply_adds": [report.before.multiply_adds, report.after.multiply_adds],
+            "latency_ms": batch_latencies_ms([dense.module_, model.module_], batch),
+            "layers": [[layer.name, layer.kept, layer.total] for layer in report.layers],
+            "size": size_of(model.module_, self.row, shape, nonzero=True),
+            "image_shape": list(shape),
+        }
+
+    def _controls(self) -> dict[str, Callable[[], Any]]:
+        if self.store is None:
+            return {}
+        row, data, size = self.row, self.data, self.result["size"]
+        widths = widths_of(row, size, self.result["image_shape"])
+        controls = {
+            "random": lambda: pruned(row, self.dense[0], data, self.seed, criterion="random"),
+            "small": lambda: self._network(max_epochs=row.epochs, widths=widths).fit(
+                data.X, data.y
+            ),
+        }
+        if row.small == "multiply_adds":
+            controls["longer"] = lambda: self._fitted(max_epochs=row.epochs)
+            controls["by_hand"] = lambda: by_hand(row, self.dense[0], data, size)
+        return controls
+
+    def _keep(self, part: dict[str, Any]) -> None:
+        self.result |= part
+        print(f"  seed {self.seed}: {part}", flush=True)
+        if self.store is not None:
+            self.store.put(self.seed, self.result)
 
 
 def summary(results: dict[int, Any]) -> dict[str, Any]:
@@ -289,20 +330,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("row", choices=ROWS)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", type=int, help="this seed, and no record: to run several at once")
     parser.add_argument("--validate", action="store_true", help="no record, no controls")
     options = parser.parse_args()
-    seeds, row = list(range(options.seeds)), ROWS[options.row]
+    row, name = ROWS[options.row], f"pruning-{options.row}"
+    seeds = list(range(options.seeds)) if options.only is None else [options.only]
     torch.set_num_threads(1)
     data = data_for(row.data, validate=options.validate)
     if options.validate:
-        print(summary({s: run_seed(row, data, s, controls=False) for s in seeds}))
+        print(summary({seed: SeedRun(row, data, seed, None).run() for seed in seeds}))
         return
-    name = f"pruning-{options.row}"
     config = {**described(row), "threads": 1}
-    results = SeedStore(name, config).run(seeds, lambda s: run_seed(row, data, s, controls=True))
-    figures = summary(results)
-    path = write_record(name, {**config, "seeds": seeds}, {"figures": figures, "runs": results})
-    print(path.name, figures)
+    results = {
+        seed: SeedRun(row, data, seed, SeedStore(f"{name}-seed{seed}", config)).run()
+        for seed in seeds
+    }
+    if options.only is None:
+        figures = summary(results)
+        record = {"figures": figures, "runs": results}
+        print(write_record(name, {**config, "seeds": seeds}, record).name, figures)
 
 
 if __name__ == "__main__":
