@@ -192,11 +192,15 @@ def width_size(row: Row, widths: float, image_shape: Any) -> int:
 def size_of(module: nn.Module, row: Row, image_shape: Any, *, nonzero: bool = False) -> int:
     """Multiply-adds a sample, or parameters, as the row counts."""
     if row.small == "multiply_adds":
-        return sum(
-            c.multiply_adds for c in layer_costs(module, torch.zeros(1, *image_shape)).values()
-        )
+        return multiply_adds_of(module, image_shape)
     counted = [torch.count_nonzero(p) if nonzero else p.numel() for p in module.parameters()]
     return int(sum(counted))
+
+
+def multiply_adds_of(module: nn.Module, image_shape: Any) -> int:
+    """Multiply-adds a sample."""
+    costs = layer_costs(module, torch.zeros(1, *image_shape))
+    return sum(cost.multiply_adds for cost in costs.values())
 
 
 def by_hand(row: Row, base: Any, data: Data, multiply_adds: int) -> Any:
@@ -269,7 +273,7 @@ class SeedRun:
             "pruning_seconds": seconds,
             "n_parameters": [dense.n_parameters_, report.after.n_parameters],
             "n_nonzero": report.after.n_nonzero,
-            "multiply_adds": [report.before.multiply_adds, report.after.multiply_adds],
+            "multiply_adds": [multiply_adds_of(m.module_, shape) for m in (dense, model)],
             "latency_ms": batch_latencies_ms([dense.module_, model.module_], batch),
             "layers": [[layer.name, layer.kept, layer.total] for layer in report.layers],
             "size": size_of(model.module_, self.row, shape, nonzero=True),
