@@ -287,9 +287,7 @@ class SeedRun:
         widths = widths_of(row, size, self.result["image_shape"])
         controls = {
             "random": lambda: pruned(row, self.dense[0], data, self.seed, criterion="random"),
-            "small": lambda: self._network(max_epochs=row.epochs, widths=widths).fit(
-                data.X, data.y
-            ),
+            "small": lambda: self._fitted(max_epochs=row.epochs, widths=widths),
         }
         if row.small == "multiply_adds":
             controls["longer"] = lambda: self._fitted(max_epochs=row.epochs)
