@@ -71,7 +71,7 @@ class Row:
 LENET300 = {"architecture": "lenet300", "max_epochs": 10, "lr": 0.003, "augment": DIGITS}
 LENET5 = {"architecture": "lenet5", "max_epochs": 6, "lr": 0.003, "augment": DIGITS}
 COMPACT = {"architecture": "compact", "max_epochs": 10, "lr": 0.01, "augment": DIGITS}
-RESIDUAL = {"architecture": "residual", "max_epochs": 6, "lr": 0.01, "augment": PHOTOS}
+RESIDUAL = {"architecture": "residual", "max_epochs": 16, "lr": 0.01, "augment": PHOTOS}
 MASKS = {"granularity": "weight", "schedule": "gradual"}
 CHANNELS = {"granularity": "channel", "scope": "multiply_adds", "schedule": "gradual"}
 NARROW = {"granularity": "channel", "scope": "bytes", "schedule": "gradual"}
@@ -114,7 +114,7 @@ ROWS = {
     "channels-residual": Row(
         "cifar10",
         RESIDUAL,
-        ({**CHANNELS, "pruning_ratio": 0.5, "finetune_epochs": 6},),
+        ({**CHANNELS, "pruning_ratio": 0.5, "finetune_epochs": 16},),
         small="multiply_adds",
     ),
 }
