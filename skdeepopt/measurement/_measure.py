@@ -86,7 +86,7 @@ def measure(
     n_samples = _check_lengths(X, y, minimum=2 if metric == "R2" else 1)
     _check_counts(batch_size=batch_size, repeats=repeats)
     check_is_fitted(estimator)
-    one, batch = _first_rows(X, 1), _first_rows(X, min(batch_size, n_samples))
+    one, batch = first_rows(X, 1), first_rows(X, min(batch_size, n_samples))
     # First, because what an earlier call freed may stay with the process and be used again unseen.
     peak_memory_bytes = _peak_memory(lambda: estimator.predict(batch))
     accuracy = _accuracy(metric, np.asarray(y), np.asarray(estimator.predict(X)))
@@ -152,8 +152,11 @@ def _check_counts(**counts: int) -> None:
             raise ValueError(f"measure takes a {name} of at least 1, not {count}.")
 
 
-def _first_rows(X: Any, n: int) -> Any:
-    return X.iloc[:n] if hasattr(X, "iloc") else X[:n]
+def first_rows(X: Any, n: int) -> Any:
+    """The first `n` samples, whatever they come in."""
+    if hasattr(X, "iloc"):
+        return X.iloc[:n]
+    return X[:n] if hasattr(X, "__getitem__") else np.asarray(X)[:n]
 
 
 def _accuracy(metric: str, y: np.ndarray, predicted: np.ndarray) -> Measurement:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
+from skdeepopt.pruning._cost import in_evaluation
 from skdeepopt.storage._files import save
 
-__all__ = ["batch_latencies_ms", "file_bytes", "first_rows", "nonzero_parameters"]
+__all__ = ["batch_latencies_ms", "file_bytes", "nonzero_parameters"]
 
 _MOST_SECONDS = 0.5
 _ROUNDS = range(5, 40)
@@ -34,19 +35,19 @@ def batch_latencies_ms(modules: Sequence[nn.Module], inputs: torch.Tensor) -> li
     """
     if inputs.ndim == 4:
         inputs = inputs.contiguous(memory_format=torch.channels_last)
-    modes = [module.training for module in modules]
     times: list[list[float]] = [[] for _ in modules]
     began = time.perf_counter()
-    with torch.inference_mode():
+    with ExitStack() as contexts:
+        for module in modules:
+            contexts.enter_context(in_evaluation(module))
+        contexts.enter_context(torch.inference_mode())
         for turn in range(_ROUNDS.stop):
             for module, taken in zip(modules, times, strict=True):
                 start = time.perf_counter()
-                module.eval()(inputs)
+                module(inputs)
                 taken.append(1e3 * (time.perf_counter() - start))
             if turn >= _ROUNDS.start and time.perf_counter() - began > _MOST_SECONDS:
                 break
-    for module, mode in zip(modules, modes, strict=True):
-        module.train(mode)
     # The first two turns choose kernels and fill caches.
     return [median(taken[2:]) for taken in times]
 
@@ -64,10 +65,3 @@ def file_bytes(estimator: Any) -> int | None:
 def nonzero_parameters(module: nn.Module) -> int:
     """Numbers that training adjusts and that are not zero."""
     return sum(int(torch.count_nonzero(p.detach())) for p in module.parameters())
-
-
-def first_rows(X: Any, n: int) -> Any:
-    """The first `n` samples, whatever they come in."""
-    if hasattr(X, "iloc"):
-        return X.iloc[:n]
-    return X[:n] if isinstance(X, (np.ndarray, torch.Tensor, list)) else np.asarray(X)[:n]

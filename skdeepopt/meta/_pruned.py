@@ -14,9 +14,10 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from skdeepopt._random import seed_from
 from skdeepopt._validation import check_choice, check_integer, check_ratio, check_real
 from skdeepopt.estimators._keeping import named_messages
+from skdeepopt.measurement._measure import first_rows
 from skdeepopt.meta._base import DeepWrapper, check_base, takes_hook
 from skdeepopt.meta._budget import held_out_rows, strongest
-from skdeepopt.meta._figures import file_bytes, first_rows
+from skdeepopt.meta._figures import file_bytes
 from skdeepopt.meta._pruning_figures import pruning_report
 from skdeepopt.meta._pruning_plan import SCHEDULES, Pruned, PruningPlan
 from skdeepopt.pruning._criteria import resolve_criterion
@@ -303,12 +304,12 @@ callable, default="magnitude"
         best = dense.score(*unseen)
         trials: list[PruningTrial] = []
 
-        def attempt(ratio: float) -> tuple[Pruned, bool]:
+        def attempt(ratio: float) -> tuple[tuple[Pruned, float], bool]:
             pruned = plan.prune(dense, ratio, *seen, early)
             score = pruned.estimator.score(*unseen)
             fits = bool(best - score <= self.max_accuracy_drop)
             trials.append(PruningTrial(ratio, score, file_bytes(pruned.estimator), fits))
-            return pruned, fits
+            return (pruned, score), fits
 
         found = strongest(attempt, float(self.pruning_ratio))
         if found is None:
@@ -319,14 +320,14 @@ callable, default="magnitude"
                 UserWarning,
                 stacklevel=3,
             )
-            found = 0.0, plan.prune(dense, 0.0, *seen, early)
-        ratio, pruned = found
+            found = 0.0, (plan.prune(dense, 0.0, *seen, early), best)
+        ratio, (pruned, score) = found
         report = pruning_report(
             plan,
             ratio,
             dense,
             pruned,
-            (best, pruned.estimator.score(*unseen)),
+            (best, score),
             scored_on="validation data",
             n_samples=_num_samples(unseen[0]),
             trials=tuple(trials),

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -15,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from skdeepopt.measurement._measure import measure, network_of
+from skdeepopt.measurement._measure import first_rows, measure, network_of
 
 FAST = {"repeats": 5, "warmup": 1}
 
@@ -176,3 +177,14 @@ def test_counts_below_one_are_refused(data, count):
 def test_no_data_are_refused(data):
     with pytest.raises(ValueError, match="at least 1 samples"):
         measure(LogisticRegression().fit(*data), data[0][:0], data[1][:0])
+
+
+@pytest.mark.parametrize("container", [np.array, torch.tensor, list, tuple, pd.DataFrame])
+def test_the_first_rows_are_the_first_of_any_container(container):
+    rows = [[i, i + 1] for i in range(5)]
+
+    assert np.asarray(first_rows(container(rows), 2)).tolist() == [[0, 1], [1, 2]]
+
+
+def test_the_first_rows_of_a_series_are_counted_and_not_looked_up():
+    assert first_rows(pd.Series([7, 8, 9], index=[2, 1, 0]), 2).tolist() == [7, 8]

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -10,7 +8,6 @@ from skdeepopt import CNNClassifier, ImageScaler, PrunedEstimator, save
 from skdeepopt.meta._figures import (
     batch_latencies_ms,
     file_bytes,
-    first_rows,
     nonzero_parameters,
 )
 
@@ -74,14 +71,3 @@ def test_parameters_that_are_zero_are_not_counted_and_biases_are():
         layer.bias.copy_(torch.tensor([0.0, 1.0]))
 
     assert nonzero_parameters(layer) == 4
-
-
-@pytest.mark.parametrize("container", [np.array, torch.tensor, list, tuple, pd.DataFrame])
-def test_the_first_rows_are_the_first_of_any_container(container):
-    rows = [[i, i + 1] for i in range(5)]
-
-    assert np.asarray(first_rows(container(rows), 2)).tolist() == [[0, 1], [1, 2]]
-
-
-def test_the_first_rows_of_a_series_are_counted_and_not_looked_up():
-    assert first_rows(pd.Series([7, 8, 9], index=[2, 1, 0]), 2).tolist() == [7, 8]
