@@ -28,9 +28,9 @@ from torch import nn
 
 from skdeepopt import CNNClassifier, ImageAugmenter, PrunedEstimator
 from skdeepopt.datasets import load_cifar10, load_mnist
+from skdeepopt.layers import layer_costs
 from skdeepopt.meta._figures import batch_latencies_ms
 from skdeepopt.nets import build_network
-from skdeepopt.pruning import layer_costs
 
 DIGITS = ImageAugmenter(shift=0.04, rotation=10, stretch=0.1)
 PHOTOS = ImageAugmenter(shift=0.125, flip=True)

@@ -41,7 +41,7 @@ from skdeepopt.estimators._sklearn_callbacks import (
     with_callbacks,
 )
 from skdeepopt.estimators._state import fitted_state, restore_state
-from skdeepopt.pruning._batch_norm import reestimate_batch_norm
+from skdeepopt.layers._batch_norm import reestimate_batch_norm
 from skdeepopt.training._batches import Batches, TensorData
 from skdeepopt.training._device import resolve_device, training_dtype
 from skdeepopt.training._early_stopping import EarlyStop

@@ -16,7 +16,7 @@ from torch import nn
 
 from skdeepopt.data._rows import as_array
 from skdeepopt.estimators._samples import as_history
-from skdeepopt.pruning._batch_norm import reestimate_batch_norm
+from skdeepopt.layers._batch_norm import reestimate_batch_norm
 from skdeepopt.training._hook import TrainingHook
 from skdeepopt.training._raw_net import is_raw_binary_net, train_raw_net
 

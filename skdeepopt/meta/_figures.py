@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from skdeepopt.pruning._cost import in_evaluation
+from skdeepopt.layers._evaluation import in_evaluation
 from skdeepopt.storage._files import save
 
 __all__ = ["batch_latencies_ms", "file_bytes", "nonzero_parameters"]

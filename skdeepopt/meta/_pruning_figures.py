@@ -6,9 +6,9 @@ from typing import Any
 
 from sklearn.base import is_classifier
 
+from skdeepopt.layers._cost import LayerCost, layer_costs
 from skdeepopt.meta._figures import batch_latencies_ms, file_bytes, nonzero_parameters
 from skdeepopt.meta._pruning_plan import Pruned, PruningPlan, example_for
-from skdeepopt.pruning._cost import LayerCost, layer_costs
 from skdeepopt.pruning._cut import KeptLayer
 from skdeepopt.pruning._report import NetworkFigures, PrunedLayer, PruningReport, PruningTrial
 

@@ -12,11 +12,11 @@ import torch
 from sklearn.utils.validation import _num_samples
 from torch import nn
 
+from skdeepopt.layers._weighted import weight_layers
 from skdeepopt.meta._base import takes_hook, trained_copy
 from skdeepopt.pruning._criteria import Elements, resolve_criterion
 from skdeepopt.pruning._cut import Cut, Gradual, KeptLayer, OneShot
 from skdeepopt.pruning._granularity import cut_for
-from skdeepopt.pruning._layers import prunable_layers
 from skdeepopt.pruning._masks import bake_masks
 from skdeepopt.pruning._patterns import parse_pattern
 from skdeepopt.pruning._removal import remove_dead_channels
@@ -206,7 +206,7 @@ def _without_dead_channels(model: Any, kept: list[KeptLayer]) -> Pruned:
         died = remove_dead_channels(model.module_, example_for(model))
     if died:
         _innermost(model).net_.initialize_optimizer()
-    layers = prunable_layers(model.module_)
+    layers = weight_layers(model.module_)
     left = {name: int(torch.count_nonzero(layer.weight)) for name, layer in layers.items()}
     return Pruned(model, [replace(layer, kept=left[layer.name]) for layer in kept])
 
@@ -226,5 +226,5 @@ def _kept_weights(module: nn.Module) -> list[KeptLayer]:
             layer.weight.numel(),
             "weights",
         )
-        for name, layer in prunable_layers(module).items()
+        for name, layer in weight_layers(module).items()
     ]

@@ -1,8 +1,6 @@
 """Pruning as functions on torch modules: what to remove, how to rank it, and when."""
 
-from skdeepopt.pruning._batch_norm import reestimate_batch_norm
 from skdeepopt.pruning._channels import ChannelCut
-from skdeepopt.pruning._cost import LayerCost, layer_costs
 from skdeepopt.pruning._criteria import CRITERIA, Criterion, resolve_criterion
 from skdeepopt.pruning._cut import Cut, Gradual, KeptLayer, OneShot, cubic_ratio
 from skdeepopt.pruning._granularity import cut_for
@@ -27,7 +25,6 @@ __all__ = [
     "EarlyWeights",
     "Gradual",
     "KeptLayer",
-    "LayerCost",
     "Mask",
     "NetworkFigures",
     "OneShot",
@@ -42,9 +39,7 @@ __all__ = [
     "cubic_ratio",
     "cut_for",
     "hold_zeros",
-    "layer_costs",
     "masks_of",
-    "reestimate_batch_norm",
     "remove_channels",
     "remove_dead_channels",
     "resize_to",

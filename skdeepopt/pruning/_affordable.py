@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from skdeepopt.pruning._cost import ChannelCosts
+from skdeepopt.pruning._channel_costs import ChannelCosts
 from skdeepopt.pruning._ranking import Survivors
 
 __all__ = ["affordable", "even_counts"]

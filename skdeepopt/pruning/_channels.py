@@ -10,13 +10,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from skdeepopt._validation import check_choice, check_ratio
+from skdeepopt.layers._weighted import Layer, weight_gradient, weight_layers
 from skdeepopt.pruning._affordable import affordable
-from skdeepopt.pruning._cost import ChannelCosts
+from skdeepopt.pruning._channel_costs import ChannelCosts
 from skdeepopt.pruning._criteria import Criterion, Elements, element_scores, resolve_criterion
 from skdeepopt.pruning._cut import KeptLayer
 from skdeepopt.pruning._graph import ChannelGraph
 from skdeepopt.pruning._groups import ChannelGroup, ChannelSlice
-from skdeepopt.pruning._layers import Layer, check_prunable, prunable_layers, weight_gradient
+from skdeepopt.pruning._prunable import check_prunable
 from skdeepopt.pruning._ranking import Survivors, highest, n_kept_of, one_each
 from skdeepopt.pruning._surgery import OUT, side_size, sliced_tensors
 
@@ -105,7 +106,7 @@ bias=True))
                 "prune weights?"
             )
         self._n_at_first = [group.n_channels for group in self._graph.groups]
-        self._totals = {n: side_size(part, OUT) for n, part in prunable_layers(module).items()}
+        self._totals = {n: side_size(part, OUT) for n, part in weight_layers(module).items()}
         self._at_minimum = [False] * len(self._graph.groups)
         if scope in ("multiply_adds", "bytes"):
             self._cost_at_first = self._costs().total
@@ -152,7 +153,7 @@ bias=True))
                 unit="channels",
                 at_minimum=name in held,
             )
-            for name, layer in prunable_layers(self.module).items()
+            for name, layer in weight_layers(self.module).items()
         ]
 
     def _survivors(self, scores: list[torch.Tensor]) -> Survivors:

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from skdeepopt._validation import did_you_mean
+from skdeepopt.layers._cost import layer_costs
 from skdeepopt.pruning._channels import ChannelCut
-from skdeepopt.pruning._cost import layer_costs
 from skdeepopt.pruning._criteria import Elements
 from skdeepopt.pruning._cut import Cut
 from skdeepopt.pruning._patterns import parse_pattern

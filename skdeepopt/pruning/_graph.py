@@ -12,8 +12,8 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from skdeepopt.pruning._coupling import coupled_channels
 from skdeepopt.pruning._groups import ChannelGroup, remove_marked
-from skdeepopt.pruning._layers import check_prunable
 from skdeepopt.pruning._masks import baked
+from skdeepopt.pruning._prunable import check_prunable
 from skdeepopt.pruning._trace import UntraceableError
 from skdeepopt.pruning._trial import check_removable, trial_copy
 

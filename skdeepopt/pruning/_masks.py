@@ -11,13 +11,13 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from skdeepopt._validation import did_you_mean
-from skdeepopt.pruning._layers import Layer, prunable_layers
+from skdeepopt.layers._parametrizations import drop_parametrization, parametrizations_of
+from skdeepopt.layers._weighted import Layer, weight_layers
 
 __all__ = [
     "Mask",
     "bake_masks",
     "baked",
-    "drop_parametrization",
     "hold_zeros",
     "mask_of",
     "masks_of",
@@ -89,12 +89,12 @@ def mask_of(layer: Layer) -> Mask | None:
     """Mask on the weight of `layer`, or None."""
     if not parametrize.is_parametrized(layer, "weight"):
         return None
-    return next((part for part in _chain(layer) if isinstance(part, Mask)), None)
+    return next((part for part in parametrizations_of(layer) if isinstance(part, Mask)), None)
 
 
 def masks_of(module: nn.Module) -> dict[str, torch.Tensor]:
     """Bool mask, of the weight's shape, of every masked layer by name; true is kept."""
-    found = {name: mask_of(layer) for name, layer in prunable_layers(module).items()}
+    found = {name: mask_of(layer) for name, layer in weight_layers(module).items()}
     return {name: part.mask for name, part in found.items() if part is not None}
 
 
@@ -123,7 +123,7 @@ def set_masks(module: nn.Module, masks: Mapping[str, torch.Tensor]) -> None:
     >>> (layer.weight != 0).tolist()
     [[True, False, True]]
     """
-    layers = prunable_layers(module)
+    layers = weight_layers(module)
     for name, mask in masks.items():
         _check_mask(layers, name, mask)
     for name, mask in masks.items():
@@ -153,7 +153,7 @@ def bake_masks(module: nn.Module) -> None:
         Another parametrization of the same weight does not leave zeros and the rest as they are,
         such as spectral norm; the layer is named.
     """
-    for name, layer in prunable_layers(module).items():
+    for name, layer in weight_layers(module).items():
         if mask_of(layer) is not None:
             _bake(name, layer)
 
@@ -173,7 +173,7 @@ def hold_zeros(module: nn.Module, names: Iterable[str]) -> None:
     ValueError
         A name is no prunable layer's.
     """
-    layers = prunable_layers(module)
+    layers = weight_layers(module)
     alive = {n: _named(layers, n, "hold_zeros.names").weight.detach() != 0 for n in names}
     set_masks(module, {name: mask for name, mask in alive.items() if not mask.all()})
 
@@ -194,51 +194,12 @@ def baked(module: nn.Module) -> Iterator[None]:
     try:
         yield
     finally:
-        left = prunable_layers(module)
+        left = weight_layers(module)
         hold_zeros(module, [name for name in masked if name in left])
 
 
-def drop_parametrization(layer: Layer, kind: type[nn.Module]) -> None:
-    """Remove the parametrizations of one class from a weight; the tensor below them stays.
-
-    Copies of the layer keep theirs.
-
-    Parameters
-    ----------
-    layer : Conv or Linear
-        With a parametrization of that class.
-    kind : type
-    """
-    chain = _chain(layer)
-    places = [place for place, part in enumerate(chain) if isinstance(part, kind)]
-    if len(places) == len(chain):
-        _unshare_class(layer)
-        behind = [key for key in layer._parameters if key != "weight"]
-        parametrize.remove_parametrizations(layer, "weight", leave_parametrized=False)
-        for key in behind:  # The weight comes first again, as in the states of a plain layer.
-            layer._parameters[key] = layer._parameters.pop(key)
-        return
-    for place in reversed(places):
-        del chain[place]
-
-
-def _unshare_class(layer: Layer) -> None:
-    """Give a parametrized layer a class of its own.
-
-    torch keeps the property that computes a weight on a class made for the layer, which deep
-    copies share, and deletes it from there: for one layer it would be gone for all.
-    """
-    shared = type(layer)
-    own = {k: v for k, v in vars(shared).items() if k not in ("__dict__", "__weakref__")}
-    layer.__class__ = type(shared.__name__, shared.__bases__, own)
-
-
-def _chain(layer: Layer) -> parametrize.ParametrizationList:
-    return layer.parametrizations.weight  # type: ignore[union-attr,return-value]
-
-
 def _bake(name: str, layer: Layer) -> None:
-    chain, mask = _chain(layer), mask_of(layer)
+    chain, mask = parametrizations_of(layer), mask_of(layer)
     assert mask is not None
     wanted = layer.weight.detach().clone()
     with torch.no_grad():

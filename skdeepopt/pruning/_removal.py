@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from skdeepopt._validation import did_you_mean
-from skdeepopt.pruning._cost import in_evaluation, samples_for
+from skdeepopt.layers._evaluation import in_evaluation, samples_for
 from skdeepopt.pruning._graph import ChannelGraph
 from skdeepopt.pruning._groups import ChannelGroup, ChannelSlice
 from skdeepopt.pruning._surgery import BOTH, IN, OUT, sliced_tensors

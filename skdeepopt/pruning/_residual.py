@@ -11,10 +11,12 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from skdeepopt._validation import check_choice, check_ratio
-from skdeepopt.pruning._cost import in_evaluation, layer_costs, samples_for, total_bytes
+from skdeepopt.layers._cost import layer_costs, total_bytes
+from skdeepopt.layers._evaluation import in_evaluation, samples_for
+from skdeepopt.layers._weighted import weight_gradient, weight_layers
 from skdeepopt.pruning._criteria import Elements, element_scores, resolve_criterion
 from skdeepopt.pruning._cut import KeptLayer
-from skdeepopt.pruning._layers import check_prunable, prunable_layers, weight_gradient
+from skdeepopt.pruning._prunable import check_prunable
 from skdeepopt.pruning._ranking import highest, n_kept_of
 
 __all__ = ["BLOCK_SCOPES", "BlockCut", "residual_blocks"]
@@ -154,7 +156,7 @@ class BlockCut:
         }
         weights = {
             f"{name}.{inner}": (layer.weight, weight_gradient(layer))
-            for inner, layer in prunable_layers(block).items()
+            for inner, layer in weight_layers(block).items()
         }
         read = scales if self.criterion.reads_norm and scales else weights
         scores = [
@@ -208,7 +210,7 @@ def _shapes_kept(module: nn.Module, example: torch.Tensor) -> dict[nn.Module, to
     candidates = [
         part
         for part in module.modules()
-        if not type(part).__module__.startswith("torch.nn.") and prunable_layers(part)
+        if not type(part).__module__.startswith("torch.nn.") and weight_layers(part)
     ]
     handles = [part.register_forward_hook(note) for part in candidates]
     try:

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from skdeepopt._validation import check_integer, check_ratio
+from skdeepopt.layers._weighted import Layer
 from skdeepopt.pruning._cut import check_end
-from skdeepopt.pruning._layers import Layer, check_prunable
 from skdeepopt.pruning._masks import bake_masks, mask_of, masks_of, set_masks
+from skdeepopt.pruning._prunable import check_prunable
 from skdeepopt.pruning._ranking import highest, n_kept_of
 
 __all__ = ["RigL", "erdos_renyi_kernel_counts"]

@@ -10,9 +10,11 @@ from torch.nn import functional
 from torch.nn.utils import parametrize
 
 from skdeepopt._validation import check_integer, check_ratio, check_real
+from skdeepopt.layers._parametrizations import drop_parametrization
+from skdeepopt.layers._weighted import Layer
 from skdeepopt.pruning._cut import check_end
-from skdeepopt.pruning._layers import Layer, check_prunable
-from skdeepopt.pruning._masks import Mask, bake_masks, drop_parametrization, masks_of, set_masks
+from skdeepopt.pruning._masks import Mask, bake_masks, masks_of, set_masks
+from skdeepopt.pruning._prunable import check_prunable
 from skdeepopt.pruning._ranking import highest, n_kept_of, one_each
 
 __all__ = ["VariationalDropout", "divergence"]

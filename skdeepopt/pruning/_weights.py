@@ -10,11 +10,12 @@ from torch.nn.modules.conv import _ConvTransposeNd
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from skdeepopt._validation import check_choice, check_ratio
+from skdeepopt.layers._weighted import Layer, weight_gradient, weight_layers
 from skdeepopt.pruning._criteria import Elements, element_scores, resolve_criterion
 from skdeepopt.pruning._cut import KeptLayer
-from skdeepopt.pruning._layers import Layer, check_prunable, prunable_layers, weight_gradient
 from skdeepopt.pruning._masks import masks_of, set_masks
 from skdeepopt.pruning._patterns import parse_pattern, pattern_mask
+from skdeepopt.pruning._prunable import check_prunable
 from skdeepopt.pruning._ranking import Survivors, cheapest_removed, highest, n_kept_of, one_each
 
 __all__ = ["SCOPES", "WeightCut"]
@@ -128,7 +129,7 @@ class WeightCut:
                 unit="weights",
                 at_minimum=self._at_minimum[name],
             )
-            for name, layer in prunable_layers(self.module).items()
+            for name, layer in weight_layers(self.module).items()
         ]
 
     @torch.no_grad()

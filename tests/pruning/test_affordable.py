@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from skdeepopt.layers._cost import layer_costs
 from skdeepopt.pruning._affordable import affordable, even_counts
 from skdeepopt.pruning._channels import ChannelCut
-from skdeepopt.pruning._cost import layer_costs
 
 
 class Weighed:

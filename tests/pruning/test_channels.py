@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from skdeepopt.layers._cost import layer_costs, total_bytes
 from skdeepopt.nets import ARCHITECTURES, Standardize, build_network
 from skdeepopt.pruning._channels import CHANNEL_SCOPES, ChannelCut
-from skdeepopt.pruning._cost import layer_costs, total_bytes
 from skdeepopt.pruning._criteria import CRITERIA
 from skdeepopt.pruning._masks import masks_of, set_masks
 

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from skdeepopt.layers._weighted import weight_layers
 from skdeepopt.nets import ARCHITECTURES, Standardize, build_network
 from skdeepopt.pruning._graph import ChannelGraph
 from skdeepopt.pruning._groups import silence_marked
-from skdeepopt.pruning._layers import prunable_layers
 from skdeepopt.pruning._masks import masks_of, set_masks
 
 IMAGES = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -327,7 +327,7 @@ def test_built_in_networks_behind_a_standardization_lose_channels_that_nobody_re
     torch.testing.assert_close(net(images), before, atol=1e-5, rtol=1e-4)
     assert all(
         layer.weight.is_contiguous(memory_format=torch.channels_last)
-        for layer in prunable_layers(net).values()
+        for layer in weight_layers(net).values()
         if layer.weight.ndim == 4
     )
 

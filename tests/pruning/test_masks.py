@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize
 
-from skdeepopt.pruning._layers import prunable_layers
+from skdeepopt.layers._weighted import weight_layers
 from skdeepopt.pruning._masks import (
     Mask,
     bake_masks,
@@ -37,8 +37,7 @@ def network():
 
 def half_masks(network):
     return {
-        name: torch.rand(layer.weight.shape) < 0.5
-        for name, layer in prunable_layers(network).items()
+        name: torch.rand(layer.weight.shape) < 0.5 for name, layer in weight_layers(network).items()
     }
 
 

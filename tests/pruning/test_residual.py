@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from skdeepopt.layers._cost import layer_costs, total_bytes
 from skdeepopt.nets import CompactCNN, ResidualCNN, Standardize
-from skdeepopt.pruning._cost import layer_costs, total_bytes
 from skdeepopt.pruning._criteria import CRITERIA
 from skdeepopt.pruning._residual import BLOCK_SCOPES, BlockCut, residual_blocks
 

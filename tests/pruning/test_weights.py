@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from skdeepopt.layers._weighted import weight_layers
 from skdeepopt.pruning._criteria import CRITERIA
-from skdeepopt.pruning._layers import prunable_layers
 from skdeepopt.pruning._masks import bake_masks, masks_of, set_masks
 from skdeepopt.pruning._weights import SCOPES, WeightCut
 
@@ -25,7 +25,7 @@ def make_network():
 
 
 def weights_of(network):
-    return [layer.weight.detach() for layer in prunable_layers(network).values()]
+    return [layer.weight.detach() for layer in weight_layers(network).values()]
 
 
 def n_nonzero(network):

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from skdeepopt.pruning._layers import check_prunable, prunable_layers, weight_gradient
+from skdeepopt.layers._weighted import weight_gradient, weight_layers
 from skdeepopt.pruning._masks import set_masks
+from skdeepopt.pruning._prunable import check_prunable
 
 
 def test_convolutions_and_linear_layers_are_prunable_and_nothing_else():
@@ -13,13 +14,13 @@ def test_convolutions_and_linear_layers_are_prunable_and_nothing_else():
         nn.Conv1d(1, 2, 3), nn.BatchNorm1d(2), nn.ConvTranspose1d(2, 2, 3), nn.Linear(4, 2)
     )
 
-    assert list(prunable_layers(network)) == ["0", "2", "3"]
+    assert list(weight_layers(network)) == ["0", "2", "3"]
 
 
 def test_a_layer_that_stands_in_two_places_is_listed_once():
     layer = nn.Linear(3, 3)
 
-    assert list(prunable_layers(nn.Sequential(layer, nn.ReLU(), layer))) == ["0"]
+    assert list(weight_layers(nn.Sequential(layer, nn.ReLU(), layer))) == ["0"]
 
 
 def test_a_masked_layer_is_still_prunable():

@@ -1,37 +1,15 @@
-"""Which layers of a network have weights to prune, and whether they can be."""
+"""Whether the layers of a network can be pruned."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
 
 import torch
 from torch import nn
-from torch.nn.modules.conv import _ConvNd
-from torch.nn.utils.parametrize import is_parametrized
 
-__all__ = ["Layer", "check_prunable", "prunable_layers", "weight_gradient"]
+from skdeepopt.layers._weighted import Layer, weight_layers
 
-Layer: TypeAlias = _ConvNd | nn.Linear
-
-
-def prunable_layers(module: nn.Module) -> dict[str, Layer]:
-    """Convolutions (1-3d, transposed too) and linear layers by qualified name, each once.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-
-    Examples
-    --------
-    >>> list(prunable_layers(nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Linear(4, 2))))
-    ['0', '2']
-    """
-    return {
-        name: layer
-        for name, layer in module.named_modules()
-        if isinstance(layer, (_ConvNd, nn.Linear))
-    }
+__all__ = ["check_prunable"]
 
 
 def check_prunable(module: nn.Module, *, owner: str) -> dict[str, Layer]:
@@ -52,7 +30,7 @@ def check_prunable(module: nn.Module, *, owner: str) -> dict[str, Layer]:
     ValueError
         There are none, a weight is NaN or infinite, or a weight is another module's Parameter too.
     """
-    layers = prunable_layers(module)
+    layers = weight_layers(module)
     if not layers:
         raise ValueError(
             f"{owner} prunes convolutions and linear layers, and {type(module).__name__} has none."
@@ -65,21 +43,6 @@ def check_prunable(module: nn.Module, *, owner: str) -> dict[str, Layer]:
             )
     _check_unshared(module, layers, owner)
     return layers
-
-
-def weight_gradient(layer: Layer) -> torch.Tensor | None:
-    """Gradient of the Parameter behind the layer's weight; None before a backward pass.
-
-    Behind a mask that is the masked gradient: zero where the weight is masked.
-
-    Parameters
-    ----------
-    layer : Conv or Linear
-    """
-    if not is_parametrized(layer, "weight"):
-        return layer.weight.grad
-    chain = layer.parametrizations.weight  # type: ignore[union-attr]
-    return chain.original.grad if chain.is_tensor else None  # type: ignore[union-attr,return-value]
 
 
 def _check_unshared(module: nn.Module, layers: dict[str, Layer], owner: str) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from skdeepopt.pruning._batch_norm import reestimate_batch_norm
+from skdeepopt.layers._batch_norm import reestimate_batch_norm
 
 
 def make_batches(count):

@@ -6,18 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from skdeepopt.layers._cost import LayerCost, layer_costs, total_bytes
+from skdeepopt.layers._evaluation import in_evaluation, samples_for
+from skdeepopt.layers._weighted import weight_layers
 from skdeepopt.measurement._multiply_adds import count_multiply_adds
 from skdeepopt.nets import ARCHITECTURES, build_network
-from skdeepopt.pruning._cost import (
-    ChannelCosts,
-    LayerCost,
-    in_evaluation,
-    layer_costs,
-    samples_for,
-    total_bytes,
-)
+from skdeepopt.pruning._channel_costs import ChannelCosts
 from skdeepopt.pruning._graph import ChannelGraph
-from skdeepopt.pruning._layers import prunable_layers
 
 IMAGES = torch.zeros(3, 1, 16, 16)
 
@@ -33,7 +28,7 @@ def test_costs_of_the_layers_add_up_to_that_of_a_sample(architecture):
     costs = layer_costs(network, IMAGES)
 
     assert sum(cost.multiply_adds for cost in costs.values()) == multiply_adds(network)
-    assert list(costs) == list(prunable_layers(network))
+    assert list(costs) == list(weight_layers(network))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -42,7 +37,7 @@ def test_multiply_adds_are_weights_times_positions(architecture):
 
     costs = layer_costs(network, IMAGES)
 
-    layers = prunable_layers(network)
+    layers = weight_layers(network)
     assert {name: cost.positions * layers[name].weight.numel() for name, cost in costs.items()} == {
         name: cost.multiply_adds for name, cost in costs.items()
     }
