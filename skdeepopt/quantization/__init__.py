@@ -1,0 +1,1 @@
+"""Quantization as functions on torch modules: number grids, calibration, training with rounding."""

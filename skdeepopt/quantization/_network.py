@@ -1,0 +1,122 @@
+"""A network and its number grids, and its weights as codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import fx, nn
+from torch.nn.utils.parametrize import is_parametrized
+
+from skdeepopt.layers._parametrizations import parametrizations_of
+from skdeepopt.layers._weighted import Layer, weight_layers
+from skdeepopt.quantization._scheme import Scheme
+from skdeepopt.quantization._tensor import QuantizedTensor
+from skdeepopt.quantization._weights import quantize_weight
+
+__all__ = [
+    "ACTIVATION_BITS",
+    "Quantization",
+    "integer_weights",
+    "round_weights",
+    "split",
+    "write_weight",
+]
+
+ACTIVATION_BITS = 8
+"""Of the numbers between the layers: what the integer kernels of all engines take."""
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Which grid each layer's weights lie on, and which ones the numbers between the layers.
+
+    Parameters
+    ----------
+    schemes : dict of layer name to Scheme
+        Layers without an entry stay in float.
+    activations : dict of key to (float, int)
+        Scale and zero point, by the keys of :func:`place_quantizers`; empty where all numbers
+        between the layers stay in float.
+    """
+
+    schemes: Mapping[str, Scheme]
+    activations: Mapping[str, tuple[float, int]]
+
+    def in_float(self, module: nn.Module) -> list[str]:
+        """Layers of `module` whose weights, and what they read, stay in float."""
+        return [name for name in weight_layers(module) if name not in self.schemes]
+
+
+def round_weights(module: nn.Module, schemes: Mapping[str, Scheme]) -> dict[str, QuantizedTensor]:
+    """Move the weights of layers onto their grids, in place.
+
+    Weights that lie on theirs stay as they are, and so do zeros behind a mask.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    schemes : dict of layer name to Scheme
+
+    Returns
+    -------
+    weights : dict of layer name to QuantizedTensor
+
+    Raises
+    ------
+    ValueError
+        A weight is NaN or infinite; the layer is named.
+    """
+    layers = weight_layers(module)
+    rounded = {name: _quantized(layers[name], name, scheme) for name, scheme in schemes.items()}
+    for name, tensor in rounded.items():
+        write_weight(layers[name], tensor.values())
+    return rounded
+
+
+@torch.no_grad()
+def write_weight(layer: Layer, values: torch.Tensor) -> None:
+    """Give a layer a weight; behind a mask, what lies under the mask.
+
+    Parameters
+    ----------
+    layer : Conv or Linear
+    values : Tensor of the weight's shape
+    """
+    if is_parametrized(layer, "weight"):
+        parametrizations_of(layer).original.copy_(values)
+    else:
+        layer.weight.copy_(values)
+
+
+def integer_weights(
+    graph: fx.GraphModule, schemes: Mapping[str, Scheme]
+) -> dict[str, QuantizedTensor]:
+    """Codes of the layers whose weights lie on a grid of evenly spaced numbers.
+
+    Parameters
+    ----------
+    graph : torch.fx.GraphModule
+        Folded; a batch norm multiplies a channel's scale, and leaves its codes.
+    schemes : dict of layer name to Scheme
+    """
+    layers = weight_layers(graph)
+    uniform = {name: scheme for name, scheme in schemes.items() if scheme.kind != "codebook"}
+    return {
+        name: _quantized(layers[name], name, scheme)
+        for name, scheme in uniform.items()
+        if name in layers
+    }
+
+
+def split(inputs: torch.Tensor, size: int = 256) -> Iterable[torch.Tensor]:
+    """Batches of float samples."""
+    return (part.float() for part in inputs.split(size))
+
+
+def _quantized(layer: Layer, name: str, scheme: Scheme) -> QuantizedTensor:
+    try:
+        return quantize_weight(layer.weight.detach(), scheme)
+    except ValueError as error:
+        raise ValueError(f"The weight of layer {name!r}: {error}") from error
