@@ -36,6 +36,7 @@ from skdeepopt import (
     NeuralClassifier,
     NeuralRegressor,
     PrunedEstimator,
+    QuantizedEstimator,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -65,10 +66,21 @@ ESTIMATORS = {
         CNNClassifier(widths=(4, 8), **SHORT), granularity="weight", **TUNED
     ),
     "pruned regressor": PrunedEstimator(CNNRegressor(widths=(4, 8), **SHORT), **TUNED),
+    "quantized": QuantizedEstimator(CNNClassifier(widths=(4, 8), **SHORT), random_state=0),
+    "quantized, training": QuantizedEstimator(
+        CNNClassifier(widths=(4, 8), **SHORT), scheme="int4", method="training", **TUNED
+    ),
+    "quantized regressor": QuantizedEstimator(CNNRegressor(widths=(4, 8), **SHORT), random_state=0),
+    "pruned, then quantized": QuantizedEstimator(
+        PrunedEstimator(CNNClassifier(widths=(4, 8), **SHORT), **TUNED), random_state=0
+    ),
+    "quantized, then pruned": PrunedEstimator(
+        QuantizedEstimator(CNNClassifier(widths=(4, 8), **SHORT), random_state=0), **TUNED
+    ),
 }
 FEW = {
     name: ESTIMATORS[name]
-    for name in ("compact", "CNNRegressor", "NeuralClassifier", "pruned, channels")
+    for name in ("compact", "CNNRegressor", "NeuralClassifier", "pruned, channels", "quantized")
 }
 
 each = pytest.mark.parametrize("estimator", ESTIMATORS.values(), ids=ESTIMATORS)
@@ -93,7 +105,7 @@ def seeded(estimator, seed):
 
 def where(estimator, name):
     """`name` as set_params knows it: a wrapper's base has the parameters of its training."""
-    return name if name in estimator.get_params(deep=False) else f"estimator__{name}"
+    return min((n for n in estimator.get_params() if n.split("__")[-1] == name), key=len)
 
 
 def answers(estimator, images=X):
@@ -126,6 +138,11 @@ def same(one, other):
         PrunedEstimator(CNNClassifier()),
         PrunedEstimator(CNNRegressor()),
         PrunedEstimator(CNNClassifier(), granularity="weight", finetune_epochs=1),
+        QuantizedEstimator(CNNClassifier()),
+        QuantizedEstimator(CNNRegressor()),
+        QuantizedEstimator(
+            CNNClassifier(), scheme="int4", method="training", finetune_epochs=1
+        ),
     ]
 )
 def test_scikit_learns_own_checks_pass(estimator, check):
@@ -334,7 +351,7 @@ def test_kinds_of_estimators_are_told_apart(estimator):
 @each
 def test_set_params_gives_what_get_params_says(estimator):
     # A wrapper cannot do without a base.
-    base = [type(estimator.estimator)()] if "estimator" in estimator.get_params() else []
+    base = [CNNClassifier()] if "estimator" in estimator.get_params() else []
     blank = type(estimator)(*base)
 
     blank.set_params(**estimator.get_params(deep=False))

@@ -29,10 +29,12 @@ from skdeepopt.estimators._keeping import (
 from skdeepopt.estimators._module_check import check_module
 from skdeepopt.estimators._parameters import check_training_parameters
 from skdeepopt.estimators._samples import (
+    INPUT_TYPES,
     as_history,
     as_tensor,
     auto_batch_size,
     held_out,
+    plain_images,
     training_data,
 )
 from skdeepopt.estimators._sklearn_callbacks import (
@@ -51,9 +53,6 @@ from skdeepopt.training._optimizers import optimizer_arguments
 from skdeepopt.training._progress import progress_callback
 
 __all__ = ["DeepEstimator"]
-
-_INPUT_TYPES = [np.float32, np.uint8]
-"""Number types that stay what they are in memory; all others become the first."""
 
 _DEFAULT_VALIDATION = 0.1
 
@@ -259,6 +258,15 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         """Numbers that training adjusts."""
         return sum(parameter.numel() for parameter in self.module_.parameters())
 
+    @property
+    def _engine(self) -> Any:
+        """What answers in the module's place, if anything does."""
+        return self.net_.engine_
+
+    def _answer_through(self, engine: Any) -> None:
+        """Let an engine answer in the module's place, until the next training."""
+        self.net_.engine_ = engine
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
 
@@ -267,19 +275,32 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         return tags
 
+    def _network_inputs(self, X: Any) -> torch.Tensor:
+        """Samples as the network takes them, of shape (n_samples, *image_shape_)."""
+        images = plain_images(X, self._layout) if self._takes_plain() else None
+        return self._checked_images(X) if images is None else images
+
     def _outputs(self, X: Any) -> torch.Tensor:
-        check_is_fitted(self, "net_")
-        rows, shape = as_rows(X, owner=type(self).__name__)
-        with named_messages(type(self).__name__):
-            rows = validate_data(self, rows, reset=False, dtype=_INPUT_TYPES)
-        layout = layout_of(shape or rows.shape, self._layout, owner=type(self).__name__)
-        outputs = self.net_.outputs(layout.as_images(as_tensor(rows)))
+        images = self._network_inputs(X)
+        outputs = self.net_.outputs(images)
         if outputs.isnan().any():
             raise ValueError(
                 f"{type(self).__name__} takes X of values like those in fit, not up to "
-                f"{np.abs(rows).max():.3g}: the network's outputs are not numbers."
+                f"{images.float().abs().max():.3g}: the network's outputs are not numbers."
             )
         return outputs
+
+    def _takes_plain(self) -> bool:
+        """Whether arrays without column names are what this estimator was fitted on."""
+        return hasattr(self, "net_") and not hasattr(self, "feature_names_in_")
+
+    def _checked_images(self, X: Any) -> torch.Tensor:
+        check_is_fitted(self, "net_")
+        rows, shape = as_rows(X, owner=type(self).__name__)
+        with named_messages(type(self).__name__):
+            rows = validate_data(self, rows, reset=False, dtype=list(INPUT_TYPES))
+        layout = layout_of(shape or rows.shape, self._layout, owner=type(self).__name__)
+        return layout.as_images(as_tensor(rows))
 
     def _read_training(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool, classes: Any = None
@@ -293,7 +314,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
                 rows,
                 y,
                 reset=reset,
-                dtype=_INPUT_TYPES,
+                dtype=list(INPUT_TYPES),
                 ensure_min_samples=2,
                 **self._target_checks(),
             )

@@ -42,6 +42,8 @@ class RawNetEstimator(MetaEstimatorMixin, BaseEstimator):
     """
 
     image_shape_: tuple[int, ...]
+    _engine: Any = None
+    """What answers in the module's place, if anything does."""
 
     def __init__(self, net: Any) -> None:
         self.net = net
@@ -109,6 +111,7 @@ class RawNetEstimator(MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         inputs, targets = self._read(X, y, sample_weight)
         rate = self.lr / 10 if lr is None else lr
+        self._engine = None
         train_raw_net(self.net_, inputs, targets, epochs=epochs, lr=rate, hook=hook)
         if epochs == 0 and hook is not None:
             batches = (
@@ -146,7 +149,7 @@ class RawNetEstimator(MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         if is_classifier(self.net):
             return self.classes_[self.predict_proba(X).argmax(1)]
-        answers = np.asarray(self.net_.predict(_inputs(X)), dtype=np.float64)
+        answers = self._answers(_inputs(X)).astype(np.float64)
         return answers[:, 0] if self._is_flat_target else answers
 
     @available_if(_classifies)
@@ -162,7 +165,7 @@ class RawNetEstimator(MetaEstimatorMixin, BaseEstimator):
         probabilities : ndarray of shape (n_samples, n_classes)
         """
         check_is_fitted(self)
-        return np.asarray(self.net_.predict_proba(_inputs(X)))
+        return self._answers(_inputs(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy, or the coefficient of determination.
@@ -177,6 +180,21 @@ class RawNetEstimator(MetaEstimatorMixin, BaseEstimator):
         """
         metric = accuracy_score if is_classifier(self.net) else r2_score
         return float(metric(y, self.predict(X), sample_weight=sample_weight))
+
+    def _answer_through(self, engine: Any) -> None:
+        """Let an engine answer in the module's place, until the next training."""
+        self._engine = engine
+
+    def _network_inputs(self, X: Any) -> torch.Tensor:
+        """Samples as the network takes them, of shape (n_samples, *image_shape_)."""
+        return torch.from_numpy(_inputs(X))
+
+    def _answers(self, inputs: np.ndarray) -> np.ndarray:
+        """Probabilities of a classifier, targets of a regressor."""
+        if self._engine is None:
+            return np.asarray(self.net_.predict_proba(inputs))
+        outputs = torch.from_numpy(self._engine.run(inputs.astype(np.float32)))
+        return np.asarray(self.net_._get_predict_nonlinearity()(outputs))
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")

@@ -9,16 +9,22 @@ import torch
 from sklearn.model_selection import train_test_split
 
 from skdeepopt.data._canonical import canonical_order
+from skdeepopt.data._layout import ImageLayout
 from skdeepopt.training._batches import TensorData
 
 __all__ = [
+    "INPUT_TYPES",
     "as_history",
     "as_tensor",
     "auto_batch_size",
     "channel_statistics",
     "held_out",
+    "plain_images",
     "training_data",
 ]
+
+INPUT_TYPES = (np.float32, np.uint8)
+"""Number types that stay what they are in memory; all others become the first."""
 
 _MOST_REPEATS = 8
 """Mean integer sample weight up to which rows are repeated rather than losses weighted."""
@@ -47,6 +53,33 @@ def as_tensor(array: np.ndarray) -> torch.Tensor:
     """Tensor that shares the memory of `array` where it is contiguous, read-only or not."""
     array = np.ascontiguousarray(array)
     return torch.from_numpy(array if array.flags.writeable else np.asarray(_Writable(array)))
+
+
+def plain_images(X: Any, layout: ImageLayout) -> torch.Tensor | None:
+    """Images of an array with nothing wrong, in a tenth of the time that all checks take.
+
+    Parameters
+    ----------
+    X : object
+    layout : ImageLayout
+        Of the data in ``fit``.
+
+    Returns
+    -------
+    images : Tensor of shape (n_samples, channels, height, width) or None
+        None where more checks have to say what is wrong, or what X is.
+    """
+    if type(X) is not np.ndarray or X.dtype not in INPUT_TYPES or X.ndim < 2 or not len(X):
+        return None
+    inner = X.shape[1:]
+    if inner != layout.shape and (1, *inner) != layout.shape:
+        if inner != (layout.n_features,):
+            return None
+    elif len(inner) > 1:
+        layout = ImageLayout(layout.shape)
+    if X.dtype != np.uint8 and not np.isfinite(X).all():
+        return None
+    return layout.as_images(as_tensor(X))
 
 
 def training_data(

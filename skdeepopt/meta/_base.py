@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -20,7 +21,14 @@ from skdeepopt.estimators._raw_net import RawNetEstimator
 from skdeepopt.training._hook import TrainingHook
 from skdeepopt.training._raw_net import is_raw_net
 
-__all__ = ["DeepWrapper", "check_base", "fitted_has", "takes_hook", "trained_copy"]
+__all__ = [
+    "DeepWrapper",
+    "check_base",
+    "fitted_has",
+    "innermost",
+    "takes_hook",
+    "trained_copy",
+]
 
 
 def fitted_has(name: str) -> Callable[[Any], bool]:
@@ -124,7 +132,7 @@ class DeepWrapper(MetaEstimatorMixin, BaseEstimator):
         -------
         predictions : ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
-        check_is_fitted(self)
+        self._check_fitted()
         return self.estimator_.predict(X)
 
     @available_if(fitted_has("predict_proba"))
@@ -140,7 +148,7 @@ class DeepWrapper(MetaEstimatorMixin, BaseEstimator):
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
         """
-        check_is_fitted(self)
+        self._check_fitted()
         return self.estimator_.predict_proba(X)
 
     @available_if(fitted_has("decision_function"))
@@ -156,7 +164,7 @@ class DeepWrapper(MetaEstimatorMixin, BaseEstimator):
         -------
         logits : ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
         """
-        check_is_fitted(self)
+        self._check_fitted()
         return self.estimator_.decision_function(X)
 
     @available_if(fitted_has("score"))
@@ -174,8 +182,30 @@ class DeepWrapper(MetaEstimatorMixin, BaseEstimator):
         -------
         score : float
         """
-        check_is_fitted(self)
+        self._check_fitted()
         return self.estimator_.score(X, y, sample_weight=sample_weight)
+
+    def _check_fitted(self) -> None:
+        """At a glance; scikit-learn's check takes longer than a small network."""
+        if not hasattr(self, "estimator_"):
+            check_is_fitted(self)
+
+    @property
+    def _engine(self) -> Any:
+        """What answers in the module's place, if anything does."""
+        return self.estimator_._engine
+
+    def _answer_through(self, engine: Any) -> None:
+        """Let an engine answer in the module's place, until the next training."""
+        self.estimator_._answer_through(engine)
+
+    def _network_inputs(self, X: Any) -> torch.Tensor:
+        """Samples as the network takes them."""
+        return self.estimator_._network_inputs(X)
+
+    def _network_changed(self) -> None:
+        """The network has other shapes, and answers as before."""
+        getattr(self.estimator_, "_network_changed", lambda: None)()
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "estimator_")
@@ -256,6 +286,11 @@ def _seeded(estimator: Any, seed: int | None) -> Any:
     parameters = estimator.get_params() if seed is not None else {}
     open_ = [n for n, v in parameters.items() if v is None and n.endswith("random_state")]
     return estimator.set_params(**dict.fromkeys(open_, seed)) if open_ else estimator
+
+
+def innermost(model: Any) -> Any:
+    """Fitted estimator that owns the net, in all wrappers around it."""
+    return model if hasattr(model, "net_") else innermost(model.estimator_)
 
 
 def takes_hook(estimator: Any) -> bool:

@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from sklearn.base import is_classifier
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import _num_samples
 
+from skdeepopt._validation import check_real
 from skdeepopt.data._rows import as_array
 
-__all__ = ["VALIDATION_SHARE", "held_out_rows", "strongest"]
+__all__ = ["VALIDATION_SHARE", "check_drop", "held_out_rows", "least", "strongest"]
 
 VALIDATION_SHARE = 0.2
 """Share of the samples that a budget is checked on."""
@@ -24,6 +26,22 @@ _NEAR_ENOUGH = 1.15
 """Factor between a share kept that fits and one that does not at which the search ends."""
 
 Result = TypeVar("Result")
+
+
+def check_drop(owner: Any) -> None:
+    """Check ``owner.max_accuracy_drop``, a share of the answers for a classifier.
+
+    Parameters
+    ----------
+    owner : estimator
+        With an attribute `estimator`.
+    """
+    drop = check_real(owner, "max_accuracy_drop")
+    if drop > 1 and is_classifier(owner.estimator):
+        raise ValueError(
+            f"{type(owner).__name__}.max_accuracy_drop is a share of the answers, in [0, 1] for "
+            f"a classifier, not {drop:g}. Did you mean {drop / 100:g}?"
+        )
 
 
 def strongest(
@@ -59,6 +77,34 @@ def strongest(
             break
         kept = math.sqrt(fitting * failing) if failing else fitting / 2
     return best
+
+
+def least(attempt: Callable[[int], tuple[Result, bool]], most: int) -> tuple[int, Result]:
+    """Smallest count whose result fits, and that result, by bisection; `most` always fits.
+
+    Parameters
+    ----------
+    attempt : callable
+        ``attempt(count)`` gives a result, and whether it fits.
+    most : int
+
+    Examples
+    --------
+    >>> least(lambda count: (count * 10, count >= 3), most=8)
+    (3, 30)
+    """
+    result, fits = attempt(0)
+    if fits:
+        return 0, result
+    low, high, best = 1, most, None
+    while low < high:
+        middle = (low + high) // 2
+        result, fits = attempt(middle)
+        if fits:
+            high, best = middle, result
+        else:
+            low = middle + 1
+    return high, attempt(high)[0] if best is None else best
 
 
 def held_out_rows(

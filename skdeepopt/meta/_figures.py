@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -17,7 +18,7 @@ from torch import nn
 from skdeepopt.layers._evaluation import in_evaluation
 from skdeepopt.storage._files import save
 
-__all__ = ["batch_latencies_ms", "file_bytes", "nonzero_parameters"]
+__all__ = ["batch_latencies_ms", "file_bytes", "latencies_ms", "nonzero_parameters"]
 
 _MOST_SECONDS = 0.5
 _ROUNDS = range(5, 40)
@@ -35,19 +36,29 @@ def batch_latencies_ms(modules: Sequence[nn.Module], inputs: torch.Tensor) -> li
     """
     if inputs.ndim == 4:
         inputs = inputs.contiguous(memory_format=torch.channels_last)
-    times: list[list[float]] = [[] for _ in modules]
-    began = time.perf_counter()
     with ExitStack() as contexts:
         for module in modules:
             contexts.enter_context(in_evaluation(module))
         contexts.enter_context(torch.inference_mode())
-        for turn in range(_ROUNDS.stop):
-            for module, taken in zip(modules, times, strict=True):
-                start = time.perf_counter()
-                module(inputs)
-                taken.append(1e3 * (time.perf_counter() - start))
-            if turn >= _ROUNDS.start and time.perf_counter() - began > _MOST_SECONDS:
-                break
+        return latencies_ms([partial(module, inputs) for module in modules])
+
+
+def latencies_ms(calls: Sequence[Callable[[], Any]]) -> list[float]:
+    """Median milliseconds of each call, taken in turns.
+
+    Parameters
+    ----------
+    calls : sequence of callable
+    """
+    times: list[list[float]] = [[] for _ in calls]
+    began = time.perf_counter()
+    for turn in range(_ROUNDS.stop):
+        for call, taken in zip(calls, times, strict=True):
+            start = time.perf_counter()
+            call()
+            taken.append(1e3 * (time.perf_counter() - start))
+        if turn >= _ROUNDS.start and time.perf_counter() - began > _MOST_SECONDS:
+            break
     # The first two turns choose kernels and fill caches.
     return [median(taken[2:]) for taken in times]
 

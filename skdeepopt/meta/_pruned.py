@@ -12,11 +12,11 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skdeepopt._random import seed_from
-from skdeepopt._validation import check_choice, check_integer, check_ratio, check_real
+from skdeepopt._validation import check_choice, check_integer, check_ratio
 from skdeepopt.estimators._keeping import named_messages
 from skdeepopt.measurement._measure import first_rows
 from skdeepopt.meta._base import DeepWrapper, check_base, takes_hook
-from skdeepopt.meta._budget import held_out_rows, strongest
+from skdeepopt.meta._budget import check_drop, held_out_rows, strongest
 from skdeepopt.meta._figures import file_bytes
 from skdeepopt.meta._pruning_figures import pruning_report
 from skdeepopt.meta._pruning_plan import SCHEDULES, Pruned, PruningPlan
@@ -207,18 +207,11 @@ callable, default="magnitude"
         check_choice(self, "scope", SCOPES)
         check_choice(self, "schedule", SCHEDULES)
         if self.max_accuracy_drop is not None:
-            self._check_drop(check_real(self, "max_accuracy_drop"))
+            check_drop(self)
         with named_messages(owner):
             check_granularity(self.granularity, owner=owner)
             resolve_criterion(self.criterion, owner=owner)
         self._check_together()
-
-    def _check_drop(self, drop: float) -> None:
-        if drop > 1 and is_classifier(self.estimator):
-            raise ValueError(
-                f"{type(self).__name__}.max_accuracy_drop is a share of the answers, in [0, 1] for "
-                f"a classifier, not {drop:g}. Did you mean {drop / 100:g}?"
-            )
 
     def _check_together(self) -> None:
         owner, masks = type(self).__name__, self.granularity == "weight"

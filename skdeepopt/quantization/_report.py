@@ -178,8 +178,8 @@ class QuantizationReport:
         return [*lines, _line(score, [part.score for part in columns], digits=4)]
 
     def _layer_lines(self) -> list[str]:
-        rows = [("layer", "weights", "scheme", "error", "weights from, to", "outputs from, to")]
-        rows += [_layer_row(layer) for layer in self.layers]
+        head = ("layer", "weights", "scheme", "error", "weights from, to", "outputs from, to")
+        rows = [head, *(_layer_row(layer) for layer in self.layers)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
@@ -189,7 +189,7 @@ def _line(name: str, values: list[Any], digits: int = 0) -> str:
     return f"{name:<34}" + "".join(f"{value:>22}" for value in shown)
 
 
-def _layer_row(layer: QuantizedLayer) -> tuple[str, ...]:
+def _layer_row(layer: QuantizedLayer) -> tuple[str, str, str, str, str, str]:
     return (
         layer.name,
         f"{layer.n_weights:,}",

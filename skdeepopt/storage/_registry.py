@@ -31,6 +31,7 @@ ESTIMATORS: Final[dict[str, tuple[str, ...]]] = {
         "NeuralClassifier",
         "NeuralRegressor",
         "PrunedEstimator",
+        "QuantizedEstimator",
     ),
     "sklearn.compose": ("ColumnTransformer", "TransformedTargetRegressor"),
     "sklearn.decomposition": (

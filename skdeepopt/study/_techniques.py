@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, Stratified
 
 from skdeepopt.estimators._cnn import CNNClassifier
 from skdeepopt.meta._pruned import PrunedEstimator
+from skdeepopt.meta._quantized import QuantizedEstimator
 from skdeepopt.report._table import BASELINE
 from skdeepopt.study._setting import StudySetting
 
@@ -31,7 +32,7 @@ class Technique:
     Parameters
     ----------
     name : str
-        As the table shows it, at most 16 characters.
+        As the table shows it, at most 25 characters.
     summary : str
         What it does, in a line.
     build : callable
@@ -43,8 +44,8 @@ class Technique:
     build: Build
 
     def __post_init__(self) -> None:
-        if not 0 < len(self.name) <= 16:
-            raise ValueError(f"Technique.name has 1 to 16 characters, not {self.name!r}.")
+        if not 0 < len(self.name) <= 25:
+            raise ValueError(f"Technique.name has 1 to 25 characters, not {self.name!r}.")
 
 
 TECHNIQUES: dict[str, Technique] = {}
@@ -139,6 +140,27 @@ def _pruned_channels(setting: StudySetting, seed: int) -> Any:
         finetune_epochs=setting.max_epochs,
         random_state=seed,
     )
+
+
+@technique("quantized, after training", "weights and what flows between layers in 8 bits")
+def _quantized_after(setting: StudySetting, seed: int) -> Any:
+    return QuantizedEstimator(_network(setting, seed), random_state=seed)
+
+
+@technique("quantized, in training", "weights in 4 bits, trained on with the rounding")
+def _quantized_in_training(setting: StudySetting, seed: int) -> Any:
+    return QuantizedEstimator(
+        _network(setting, seed),
+        scheme="int4",
+        method="training",
+        finetune_epochs=max(1, setting.max_epochs // 2),
+        random_state=seed,
+    )
+
+
+@technique("pruned and quantized", "channels removed, and the rest in 8 bits")
+def _pruned_and_quantized(setting: StudySetting, seed: int) -> Any:
+    return QuantizedEstimator(_pruned_channels(setting, seed), random_state=seed)
 
 
 def _network(setting: StudySetting, seed: int) -> CNNClassifier:

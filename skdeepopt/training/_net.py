@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback
@@ -44,6 +45,13 @@ class EpochObserver(Protocol):
         """An epoch has ended; True ends the training."""
 
 
+class Runner(Protocol):
+    """Answers in the place of a module."""
+
+    def run(self, inputs: np.ndarray) -> np.ndarray:
+        """Float32 outputs of shape (n_samples, n_outputs) for float32 inputs."""
+
+
 class TensorNet(NeuralNet):
     """A skorch net that trains on tensors in memory, without a loader a sample.
 
@@ -65,7 +73,14 @@ class TensorNet(NeuralNet):
         Of shuffling, dropout and augmentation.
     **kwargs
         skorch's own: `optimizer`, `lr`, `batch_size`, `callbacks`, `device`, …
+
+    Attributes
+    ----------
+    engine_ : Runner or None
+        Answers in the module's place, until the next training.
     """
+
+    engine_: Runner | None = None
 
     def __init__(
         self,
@@ -134,6 +149,7 @@ class TensorNet(NeuralNet):
         course = _Course(epochs, lr, schedule, self._batches(data, training=True), hook)
         held_out = None if validation is None else self._batches(validation, training=False)
         work = work_of(self.module_, self.batch_size * data.inputs[0].numel())
+        self.engine_ = None
         try:
             with fair_threads(work), keep_freed_memory():
                 self.notify("on_train_begin", X=None, y=None)
@@ -153,12 +169,14 @@ class TensorNet(NeuralNet):
         return self
 
     def outputs(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Float32 outputs of the module in evaluation mode, of shape (n_samples, n_outputs).
+        """Float32 outputs of shape (n_samples, n_outputs): the engine's, or else the module's.
 
         Parameters
         ----------
         inputs : Tensor of shape (n_samples, ...)
         """
+        if self.engine_ is not None:
+            return torch.from_numpy(self.engine_.run(inputs.contiguous().float().numpy()))
         if self.module_.training:
             self.module_.eval()
         count = -(-len(inputs) // _INFERENCE_BATCH)

@@ -1,0 +1,282 @@
+"""How a deep estimator is quantized: after its training, or while it trains on."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from skdeepopt.data._canonical import canonical_order
+from skdeepopt.engines import (
+    Engine,
+    OnnxRuntimeEngine,
+    OpenVINOEngine,
+    TorchEngine,
+    fastest,
+    installed_engines,
+)
+from skdeepopt.layers._trace import folded, traced
+from skdeepopt.layers._weighted import Layer, weight_layers
+from skdeepopt.lowering._onnx import to_onnx
+from skdeepopt.lowering._simulated import simulated
+from skdeepopt.meta._base import innermost
+from skdeepopt.quantization._adaptation import adapt_to_data
+from skdeepopt.quantization._calibration import calibrate
+from skdeepopt.quantization._network import (
+    ACTIVATION_BITS,
+    Quantization,
+    round_weights,
+    split,
+    write_weight,
+)
+from skdeepopt.quantization._placement import place_quantizers
+from skdeepopt.quantization._scheme import Scheme
+from skdeepopt.quantization._sensitivity import layer_sensitivities
+from skdeepopt.quantization._tensor import QuantizedTensor
+from skdeepopt.quantization._training import QuantizedTraining
+from skdeepopt.quantization._weights import quantize_weight
+
+__all__ = ["METHODS", "QuantizationPlan", "Quantized", "calibration_inputs", "engine_name"]
+
+METHODS = ("static", "training", "weight_only")
+
+_MANY_BITS = 8
+"""With so many, rounding to nearest loses nothing that adaptive rounding would find."""
+
+
+class Quantized(NamedTuple):
+    """A quantized estimator, its grids, and the codes of its weights."""
+
+    estimator: Any
+    quantization: Quantization
+    weights: dict[str, QuantizedTensor]
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """Key of what each layer emits, among the grids of the numbers between the layers."""
+        if not self.quantization.activations:
+            return {}
+        nodes = traced(self.estimator.module_, owner="Quantized").graph.nodes
+        return {str(node.target): node.name for node in nodes if node.op == "call_module"}
+
+
+@dataclass(frozen=True)
+class QuantizationPlan:
+    """What is rounded, and how the grids are found.
+
+    Parameters
+    ----------
+    scheme : Scheme
+    method : {"static", "training", "weight_only"}
+    calibration : str
+    epochs : int
+        Of a training with rounding.
+    engine : str
+    seed : int
+    owner : str
+        Who asks; opens the messages.
+    """
+
+    scheme: Scheme
+    method: str
+    calibration: str
+    epochs: int
+    engine: str
+    seed: int
+    owner: str
+
+    @property
+    def rounds_activations(self) -> bool:
+        """Whether numbers between the layers are rounded too."""
+        return self.method != "weight_only" and self.scheme.activation_bits is not None
+
+    def schemes(self, module: nn.Module, in_float: Collection[str] = ()) -> dict[str, Scheme]:
+        """Scheme of each layer that is quantized."""
+        if self.scheme.kind == "float":
+            return {}
+        return {name: self.scheme for name in weight_layers(module) if name not in in_float}
+
+    def quantize(
+        self,
+        model: Any,
+        inputs: torch.Tensor,
+        training: tuple[Any, Any, Any],
+        in_float: Collection[str] = (),
+    ) -> Quantized:
+        """Quantize a fitted deep estimator, in place.
+
+        Parameters
+        ----------
+        model : fitted deep estimator
+        inputs : Tensor of shape (n_samples, ...)
+            To calibrate on.
+        training : tuple of X, y, sample_weight
+        in_float : collection of str
+            Layers that stay as they are.
+        """
+        schemes = self.schemes(model.module_, in_float)
+        if self.method == "training" and schemes and self.epochs:
+            quantization = self.train(model, schemes, inputs, training, {}, lr=model.lr)
+            return self.finish(model, quantization)
+        if self.method == "static":
+            few = {n: s for n, s in schemes.items() if s.kind == "uniform" and s.bits < _MANY_BITS}
+            if few:
+                adapt_to_data(model.module_, few, split(inputs), owner=self.owner, seed=self.seed)
+        round_weights(model.module_, schemes)
+        return self.finish(model, Quantization(schemes, self._ranges(model, schemes, inputs)))
+
+    def finish(self, model: Any, quantization: Quantization) -> Quantized:
+        """Put the weights exactly on their grids, and let an engine answer."""
+        weights = round_weights(model.module_, quantization.schemes)
+        model._answer_through(self.engine_for(model, quantization))
+        return Quantized(model, quantization, weights)
+
+    def train(
+        self,
+        model: Any,
+        schemes: Mapping[str, Scheme],
+        inputs: torch.Tensor,
+        training: tuple[Any, Any, Any],
+        activations: Mapping[str, tuple[float, int]],
+        *,
+        lr: float | None,
+        epochs: int | None = None,
+    ) -> Quantization:
+        """Train a fitted deep estimator on with rounding, in place.
+
+        Parameters
+        ----------
+        model, inputs, training
+            As in :meth:`quantize`.
+        schemes : dict of layer name to Scheme
+        activations : dict of key to (float, int)
+            Grids to go on from; found by calibration where there are none.
+        lr : float or None
+            Peak learning rate, as ``finetune`` takes it.
+        epochs : int or None, default=None
+            None is the plan's.
+        """
+        graph = traced(model.module_, owner=self.owner)
+        quantizers = {}
+        if self.rounds_activations:
+            skip = [name for name in weight_layers(model.module_) if name not in schemes]
+            quantizers = place_quantizers(graph, bits=ACTIVATION_BITS, skip=skip)
+            for key, grid in activations.items():
+                quantizers[key].set_grid(*grid)
+            if not activations:
+                self._calibrate(graph, inputs, quantizers)
+        hook = QuantizedTraining(graph, schemes, quantizers)
+        X, y, sample_weight = training
+        with _module_of(model, graph):
+            model.finetune(
+                X,
+                y,
+                epochs=self.epochs if epochs is None else epochs,
+                lr=lr,
+                sample_weight=sample_weight,
+                hook=hook,
+            )
+        grids = {key: (float(q.scale), int(q.zero_point)) for key, q in quantizers.items()}
+        return Quantization(schemes, grids)
+
+    def by_sensitivity(self, model: Any, inputs: torch.Tensor) -> list[str]:
+        """Layers, the one first that changes the answers most when it alone is quantized."""
+        graph = folded(traced(model.module_, owner=self.owner))
+
+        def quantize_one(name: str, layer: Layer) -> None:
+            write_weight(layer, quantize_weight(layer.weight.detach(), self.scheme).values())
+
+        ratios = layer_sensitivities(graph, quantize_one, split(inputs))
+        return sorted(ratios, key=lambda name: ratios[name])
+
+    def engine_for(self, model: Any, quantization: Quantization) -> Engine | None:
+        """Engine that answers as the quantized network does; None where its own module does."""
+        if self.engine == "torch" and not quantization.activations:
+            return None
+        graph, weights = simulated(model.module_, quantization, owner=self.owner)
+        if self.engine == "torch":
+            return TorchEngine(graph)
+        onnx = to_onnx(graph, tuple(model.image_shape_), weights=weights)
+        found = {"onnxruntime": OnnxRuntimeEngine, "openvino": OpenVINOEngine}
+        if self.engine != "auto":
+            return found[self.engine](onnx)
+        engines = [found[name](onnx) for name in installed_engines() if name in found]
+        if len(engines) == 1:
+            return engines[0]
+        noise = torch.randn(64, *model.image_shape_, generator=torch.Generator().manual_seed(0))
+        return fastest(engines, noise.numpy())
+
+    def _ranges(
+        self, model: Any, schemes: Mapping[str, Scheme], inputs: torch.Tensor
+    ) -> dict[str, tuple[float, int]]:
+        if not self.rounds_activations or not schemes:
+            return {}
+        module = model.module_
+        graph = folded(traced(module, owner=self.owner))
+        skip = [name for name in weight_layers(module) if name not in schemes]
+        quantizers = place_quantizers(graph, bits=ACTIVATION_BITS, skip=skip)
+        self._calibrate(graph, inputs, quantizers)
+        return {key: (float(q.scale), int(q.zero_point)) for key, q in quantizers.items()}
+
+    def _calibrate(self, graph: Any, inputs: torch.Tensor, quantizers: Any) -> None:
+        calibrate(graph, split(inputs), quantizers, method=self.calibration, owner=self.owner)
+
+
+def engine_name(model: Any) -> str:
+    """What answers for a fitted deep estimator."""
+    return "torch" if model._engine is None else str(model._engine.name)
+
+
+def calibration_inputs(model: Any, X: Any, sample_weight: Any, n_samples: int) -> torch.Tensor:
+    """Distinct samples, in an order that depends on what they are and not on where they stand.
+
+    So a fit is the same for rows in another order, and for rows repeated as for rows weighted.
+
+    Parameters
+    ----------
+    model : fitted deep estimator
+    X, sample_weight
+        As in ``fit``.
+    n_samples : int
+        At most so many.
+
+    Returns
+    -------
+    inputs : Tensor of shape (n_samples, ...)
+        As the network takes them.
+    """
+    inputs = model._network_inputs(X)
+    weight = np.asarray(1.0 if sample_weight is None else sample_weight)
+    if weight.ndim:
+        inputs = inputs[torch.from_numpy(weight > 0)]
+    rows = inputs.reshape(len(inputs), -1).numpy()
+    order = canonical_order(rows)
+    taken, most = rows[:0], n_samples
+    while len(taken) < n_samples and most < 2 * len(order) + n_samples:
+        chosen = order[:most]
+        alike = (rows[chosen[1:]] == rows[chosen[:-1]]).all(1)
+        chosen = chosen[np.concatenate([[True], ~alike])]
+        taken, most = chosen[:n_samples], 2 * most
+    return inputs[torch.from_numpy(taken)]
+
+
+@contextmanager
+def _module_of(model: Any, module: nn.Module) -> Iterator[None]:
+    """Another module in the net, of the same layers."""
+    net = innermost(model).net_
+    own, before = net.module_, copy.deepcopy(net.module_)
+    net.module_ = module
+    try:
+        yield
+    except BaseException:
+        own = before  # Its layers are no longer what they were.
+        raise
+    finally:
+        net.module_ = own
+        net.initialize_optimizer()
