@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -17,6 +18,9 @@ from skdeepopt.layers._weighted import Layer
 from skdeepopt.nets._blocks import Flatten, Standardize
 
 __all__ = ["folded", "traced"]
+
+_one_at_a_time = threading.RLock()
+"""torch puts its own functions in the place of others while it traces, and back again."""
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
@@ -55,7 +59,8 @@ def traced(module: nn.Module, *, owner: str) -> fx.GraphModule:
             f"Did you mean nn.Sequential(layer)?"
         )
     try:
-        graph = tracer.trace(module)
+        with _one_at_a_time:
+            graph = tracer.trace(module)
     except Exception as error:
         raise ValueError(
             f"{owner} takes a network whose operations are the same for all inputs; those of "
@@ -115,9 +120,17 @@ def folded(graph: fx.GraphModule, *, keep: Collection[str] = ()) -> fx.GraphModu
 
 
 class _Tracer(fx.Tracer):
-    """Follows one tensor, and knows in which part it failed."""
+    """Follows one tensor, and knows in which part it failed.
+
+    While torch traces, calls of all modules in the process lead here, those of other threads too,
+    which train or answer meanwhile.
+    """
 
     failed: tuple[str, nn.Module] | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         # What defines `forward` decides: torch parametrizes a layer by giving it a subclass.
@@ -139,11 +152,18 @@ class _Tracer(fx.Tracer):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
         try:
             return super().call_module(m, forward, args, kwargs)
         except Exception:
             self.failed = self.failed or (self.path_of_module(m), m)
             raise
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        if threading.get_ident() != self._thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
 
     def described(self, module: nn.Module) -> str:
         """The innermost part that could not be followed."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 
 import pytest
 import torch
@@ -222,3 +223,27 @@ def test_a_network_that_needs_two_tensors_is_refused():
 def test_a_single_layer_is_refused():
     with pytest.raises(ValueError, match=r"not a single Linear. Did you mean nn.Sequential"):
         traced(nn.Linear(2, 2), owner="test")
+
+
+def test_other_threads_run_their_modules_meanwhile():
+    network = build_network("residual", (3, 16, 16), 4).eval()
+    images, expected = torch.rand(2, 3, 16, 16), []
+    stop, failures = threading.Event(), []
+
+    def run():
+        try:
+            while not stop.is_set():
+                with torch.no_grad():
+                    expected.append(network(images))
+        except Exception as error:
+            failures.append(error)
+
+    other = threading.Thread(target=run)
+    other.start()
+    for _ in range(20):
+        traced(network, owner="Test")
+    stop.set()
+    other.join()
+
+    assert not failures
+    assert all(torch.equal(answers, expected[0]) for answers in expected)
