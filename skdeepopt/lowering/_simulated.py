@@ -48,6 +48,6 @@ def simulated(
     quantizers = place_quantizers(graph, bits=ACTIVATION_BITS, skip=skip)
     for key, quantizer in quantizers.items():
         quantizer.set_grid(*quantization.activations[key])
-    weights = integer_weights(graph, quantization.schemes)
+    weights = integer_weights(graph, quantization)
     set_lowered_weights(graph, weights)
     return graph, weights

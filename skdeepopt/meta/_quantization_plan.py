@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +31,7 @@ from skdeepopt.quantization._calibration import calibrate
 from skdeepopt.quantization._network import (
     ACTIVATION_BITS,
     Quantization,
+    better_in_float,
     round_weights,
     split,
     write_weight,
@@ -129,7 +130,7 @@ class QuantizationPlan:
             if few:
                 adapt_to_data(model.module_, few, split(inputs), owner=self.owner, seed=self.seed)
         round_weights(model.module_, schemes)
-        return self.finish(model, Quantization(schemes, self._ranges(model, schemes, inputs)))
+        return self.finish(model, self._calibrated(model, schemes, inputs))
 
     def finish(self, model: Any, quantization: Quantization) -> Quantized:
         """Put the weights exactly on their grids, and let an engine answer."""
@@ -163,9 +164,9 @@ class QuantizationPlan:
             None is the plan's.
         """
         graph = traced(model.module_, owner=self.owner)
-        quantizers = {}
+        float_layers, quantizers = self._float_layers(model.module_), {}
         if self.rounds_activations:
-            skip = [name for name in weight_layers(model.module_) if name not in schemes]
+            skip = Quantization(schemes, {}, float_layers).in_float(model.module_)
             quantizers = place_quantizers(graph, bits=ACTIVATION_BITS, skip=skip)
             for key, grid in activations.items():
                 quantizers[key].set_grid(*grid)
@@ -183,7 +184,7 @@ class QuantizationPlan:
                 hook=hook,
             )
         grids = {key: (float(q.scale), int(q.zero_point)) for key, q in quantizers.items()}
-        return Quantization(schemes, grids)
+        return Quantization(schemes, grids, float_layers)
 
     def by_sensitivity(self, model: Any, inputs: torch.Tensor) -> list[str]:
         """Layers, the one first that changes the answers most when it alone is quantized."""
@@ -212,17 +213,22 @@ class QuantizationPlan:
         noise = torch.randn(64, *model.image_shape_, generator=torch.Generator().manual_seed(0))
         return fastest(engines, noise.numpy())
 
-    def _ranges(
+    def _calibrated(
         self, model: Any, schemes: Mapping[str, Scheme], inputs: torch.Tensor
-    ) -> dict[str, tuple[float, int]]:
+    ) -> Quantization:
         if not self.rounds_activations or not schemes:
-            return {}
+            return Quantization(schemes, {})
         module = model.module_
+        found = Quantization(schemes, {}, self._float_layers(module))
         graph = folded(traced(module, owner=self.owner))
-        skip = [name for name in weight_layers(module) if name not in schemes]
+        skip = found.in_float(module)
         quantizers = place_quantizers(graph, bits=ACTIVATION_BITS, skip=skip)
         self._calibrate(graph, inputs, quantizers)
-        return {key: (float(q.scale), int(q.zero_point)) for key, q in quantizers.items()}
+        grids = {key: (float(q.scale), int(q.zero_point)) for key, q in quantizers.items()}
+        return replace(found, activations=grids)
+
+    def _float_layers(self, module: nn.Module) -> tuple[str, ...]:
+        return better_in_float(module) if self.rounds_activations else ()
 
     def _calibrate(self, graph: Any, inputs: torch.Tensor, quantizers: Any) -> None:
         calibrate(graph, split(inputs), quantizers, method=self.calibration, owner=self.owner)

@@ -293,7 +293,9 @@ class QuantizedEstimator(DeepWrapper):
         return plan if self._quantization.activations else replace(plan, method="weight_only")
 
     def _in_float(self) -> list[str]:
-        return self._quantization.in_float(self.module_) if self._quantization.schemes else []
+        """Layers whose weights are on no grid."""
+        grids = self._quantization.schemes
+        return [name for name in weight_layers(self.module_) if grids and name not in grids]
 
     def _calibration_inputs(self, model: Any, X: Any, sample_weight: Any) -> torch.Tensor:
         return calibration_inputs(model, X, sample_weight, int(self.calibration_samples))
@@ -338,6 +340,7 @@ class QuantizedEstimator(DeepWrapper):
             "weights": {n: [w.packed(), w.scale, w.bits, w.kind] for n, w in self._weights.items()},
             "schemes": {n: scheme.name for n, scheme in self._quantization.schemes.items()},
             "activations": {n: list(grid) for n, grid in self._quantization.activations.items()},
+            "float_layers": list(self._quantization.float_layers),
             "engine": self.engine_,
             "report": self.quantization_report_.to_plain(),
         }
@@ -354,4 +357,5 @@ class QuantizedEstimator(DeepWrapper):
         grids = {n: (float(scale), int(zero)) for n, (scale, zero) in state["activations"].items()}
         self.quantization_report_ = QuantizationReport.from_plain(state["report"])
         plan = replace(self._plan(), engine=state["engine"])
-        self._learn(plan.finish(self.estimator_, Quantization(schemes, grids)))
+        found = Quantization(schemes, grids, tuple(state["float_layers"]))
+        self._learn(plan.finish(self.estimator_, found))

@@ -134,8 +134,8 @@ def _learned_codes(
     generator: torch.Generator,
 ) -> torch.Tensor:
     problem = _Problem(weight, nearest, rows)
-    for progress in torch.arange(1, n_steps + 1).div(n_steps).tolist():
-        problem.step(progress, _LEARNING_RATE, generator)
+    for n_past in range(n_steps):
+        problem.step((n_past + 1) / n_steps, generator)
     return problem.codes().view(weight.shape)
 
 
@@ -155,7 +155,7 @@ class _Problem:
         self.error = self._error_of(nearest.codes.reshape(shape) * self.scale)
         self.adam = _Adam(self.logits)
 
-    def step(self, progress: float, learning_rate: float, generator: torch.Generator) -> None:
+    def step(self, progress: float, generator: torch.Generator) -> None:
         """One step of Adam, on a few rows."""
         share = torch.sigmoid(self.logits)
         stretched = share.mul(_STRETCH[1] - _STRETCH[0]).add_(_STRETCH[0])
@@ -164,7 +164,7 @@ class _Problem:
         if progress > _WARM_UP:
             gradient += self._regularizer(up, (progress - _WARM_UP) / (1 - _WARM_UP))
         slope = share.mul_(1 - share).mul_(stretched == up).mul_(self.is_free)
-        self.adam.step(gradient.mul_(slope), learning_rate)
+        self.adam.step(gradient.mul_(slope), _LEARNING_RATE)
 
     def codes(self) -> torch.Tensor:
         """Codes with every weight rounded up or down."""

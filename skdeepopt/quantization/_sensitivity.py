@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import fx
 
+from skdeepopt._validation import did_you_mean
 from skdeepopt.layers._evaluation import in_evaluation
 from skdeepopt.layers._weighted import Layer, weight_layers
 from skdeepopt.quantization._calibration import checked_batches
 from skdeepopt.quantization._scheme import Scheme
 
 __all__ = ["layer_sensitivities", "mixed_schemes", "signal_to_noise"]
+
+_MOST_CHOICES = 1000
+_ROUNDING = 1e-6
+"""Of a product of a budget and a number of weights, in bits."""
 
 
 def layer_sensitivities(
@@ -48,7 +54,7 @@ def layer_sensitivities(
     Raises
     ------
     ValueError
-        No data, or data that is not finite.
+        No data, or data that is not finite; a name is no layer's.
 
     References
     ----------
@@ -73,7 +79,7 @@ def layer_sensitivities(
     ratios: dict[str, float] = {}
     with in_evaluation(graph):
         answers = [graph(batch) for batch in kept]
-        for name in layers if names is None else names:
+        for name in layers if names is None else _checked(names, layers):
             before = {key: part.clone() for key, part in layers[name].state_dict().items()}
             try:
                 quantize_one(name, layers[name])
@@ -81,6 +87,17 @@ def layer_sensitivities(
             finally:
                 layers[name].load_state_dict(before)
     return ratios
+
+
+def _checked(names: Iterable[str], layers: Mapping[str, Layer]) -> list[str]:
+    known = list(names)
+    for name in known:
+        if name not in layers:
+            raise ValueError(
+                f"layer_sensitivities.names has names of convolutions and linear layers, not "
+                f"{name!r}.{did_you_mean(name, layers)}"
+            )
+    return known
 
 
 def signal_to_noise(answers: Iterable[torch.Tensor], noisy: Iterable[torch.Tensor]) -> float:
@@ -123,8 +140,9 @@ def mixed_schemes(
 ) -> dict[str, Scheme]:
     """Scheme for each layer, such that a weight has no more than so many bits in the mean.
 
-    All layers begin at the most bits. One layer after another is lowered, always where a bit saved
-    adds the least noise, until the budget is met. Noises of layers are taken to add up.
+    Of all choices within the budget it is the one with the least noise; that of the layers is taken
+    to add up. Where many layers leave more than a thousand choices that none beats in both bits
+    and noise, an even sample of them is followed.
 
     Parameters
     ----------
@@ -160,31 +178,47 @@ def mixed_schemes(
     >>> {name: scheme.name for name, scheme in chosen.items()}
     {'first': 'int8', 'last': 'int4'}
     """
-    falling = sorted(schemes, key=lambda scheme: scheme.bits, reverse=True)
-    _check_budget(falling, budget_bits)
-    chosen = dict.fromkeys(sizes, falling[0])
-    noise = {
-        (name, scheme.name): 10 ** (-sensitivities[scheme.name][name] / 10)
-        for scheme in falling
-        for name in sizes
-    }
-    budget = budget_bits * sum(sizes.values())
-    while sum(sizes[name] * scheme.bits for name, scheme in chosen.items()) > budget:
-        prices = {
-            (name, lower): (noise[name, lower.name] - noise[name, now.name])
-            / (sizes[name] * (now.bits - lower.bits))
-            for name, now in chosen.items()
-            for lower in falling
-            if lower.bits < now.bits and sizes[name] > 0
-        }
-        name, lower = min(prices, key=prices.__getitem__)
-        chosen[name] = lower
-    return chosen
+    _check_budget(schemes, budget_bits)
+    fewest = min(scheme.bits for scheme in schemes)
+    room = budget_bits * sum(sizes.values()) - fewest * sum(sizes.values())
+    choices = [_Choice(0, 0.0, ())]
+    for name, size in sizes.items():
+        choices = _undominated(
+            _Choice(
+                choice.extra_bits + size * (scheme.bits - fewest),
+                choice.noise + 10 ** (-sensitivities[scheme.name][name] / 10),
+                (*choice.schemes, scheme),
+            )
+            for choice in choices
+            for scheme in schemes
+            if choice.extra_bits + size * (scheme.bits - fewest) <= room + _ROUNDING
+        )
+    return dict(zip(sizes, choices[-1].schemes, strict=True))
 
 
-def _check_budget(falling: Sequence[Scheme], budget_bits: float) -> None:
-    if not falling or not budget_bits >= falling[-1].bits:
-        fewest = falling[-1].bits if falling else 0
+class _Choice(NamedTuple):
+    """Schemes of the first layers, the bits that they take beyond the fewest, and the noise."""
+
+    extra_bits: int
+    noise: float
+    schemes: tuple[Scheme, ...]
+
+
+def _undominated(choices: Iterable[_Choice]) -> list[_Choice]:
+    """Those that no other one undercuts in bits and noise, by rising bits and falling noise."""
+    kept: list[_Choice] = []
+    for choice in sorted(choices, key=lambda choice: choice[:2]):
+        if not kept or choice.noise < kept[-1].noise:
+            kept.append(choice)
+    if len(kept) <= _MOST_CHOICES:
+        return kept
+    last = len(kept) - 1
+    return [kept[last * place // (_MOST_CHOICES - 1)] for place in range(_MOST_CHOICES)]
+
+
+def _check_budget(schemes: Sequence[Scheme], budget_bits: float) -> None:
+    fewest = min((scheme.bits for scheme in schemes), default=0)
+    if not schemes or not budget_bits >= fewest:
         raise ValueError(
             f"mixed_schemes.budget_bits is at least {fewest}, the fewest bits among the schemes, "
             f"not {budget_bits!r}. Did you mean {fewest}, or to allow schemes of fewer bits?"

@@ -42,7 +42,7 @@ class Branching(nn.Module):
 
 @pytest.fixture(scope="module", name="base")
 def trained(X, y):
-    return CNNClassifier(widths=(6, 12), **SHORT).fit(X, y)
+    return CNNClassifier(widths=(16, 12), **SHORT).fit(X, y)
 
 
 @pytest.fixture(scope="module", name="branching")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import fx, nn
@@ -207,3 +209,20 @@ def test_a_placed_graph_is_valid():
 
     graph.graph.lint()
     assert isinstance(graph, fx.GraphModule)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_placed_network_trains_its_layers_and_its_scales(name):
+    module = network(name).train()
+    graph, images = traced(module, owner="test"), torch.randn(8, 1, 16, 16)
+    for quantizer in place_quantizers(graph, bits=4).values():
+        quantizer.set_range(-1, 2)
+        quantizer.learn(True)
+
+    graph(images).square().mean().backward()
+
+    assert all(parameter.grad is not None for parameter in module.parameters())
+    scales = [key for key, _ in graph.named_parameters() if key.endswith(".scale")]
+    assert all(graph.get_parameter(key).grad.isfinite() for key in scales)
+    assert len(scales) == len(quantizer_nodes(graph))
+    assert copy.deepcopy(graph.state_dict()).keys() == graph.state_dict().keys()

@@ -94,6 +94,14 @@ def test_where_only_the_sum_of_weights_counts_it_is_kept():
     assert torch.equal(graph.get_submodule("0").weight, quantized["0"].values())
 
 
+def test_without_steps_all_is_rounded_to_nearest(reference, batches):
+    _, quantized = rounded(reference, batches, n_steps=0)
+
+    scheme = resolve_scheme("int3", owner="test")
+    for name, layer in weight_layers(reference).items():
+        assert torch.equal(quantized[name].codes, quantize_weight(layer.weight, scheme).codes)
+
+
 def test_every_weight_is_rounded_up_or_down(reference, batches):
     _, quantized = rounded(reference, batches, "int4")
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import copy
 import math
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -88,6 +88,11 @@ def test_only_the_named_layers_are_looked_at(graph, batches):
     assert list(layer_sensitivities(graph, to_grid(SCHEMES[1]), batches, names=["2"])) == ["2"]
 
 
+def test_an_unknown_layer_is_refused(graph, batches):
+    with pytest.raises(ValueError, match=r"layer_sensitivities\.names has names of .*, not '9'"):
+        layer_sensitivities(graph, to_grid(SCHEMES[1]), batches, names=["9"])
+
+
 def test_no_data_is_refused(graph):
     with pytest.raises(ValueError, match=r"layer_sensitivities.batches hold one sample or more"):
         layer_sensitivities(graph, to_grid(SCHEMES[1]), [])
@@ -103,7 +108,9 @@ def test_answers_that_are_not_finite_are_refused():
         signal_to_noise([torch.ones(1)], [torch.tensor([math.nan])])
 
 
-decibels = st.lists(st.floats(0, 60), min_size=3, max_size=3).map(lambda d: sorted(d)[::-1])
+decibels = st.lists(st.integers(0, 60), min_size=3, max_size=3, unique=True).map(
+    lambda ratios: sorted(ratios, reverse=True)
+)
 layers = st.lists(st.tuples(decibels, st.integers(1, 1000)), min_size=1, max_size=6)
 
 
@@ -143,10 +150,33 @@ def test_a_larger_budget_never_adds_noise(layers):
     assert all(less >= more - 1e-12 for less, more in pairwise(noises))
 
 
-def test_the_large_robust_layer_is_lowered_first():
+@settings(deadline=None)
+@given(layers.filter(lambda layers: len(layers) < 5), st.integers(32, 128))
+def test_no_choice_within_the_budget_has_less_noise(layers, sixteenths):
+    budget = sixteenths / 16  # Exact, so that no choice is on the edge by rounding.
+    total = sum(size for _, size in layers)
+    noises = [
+        sum(10 ** (-ratios[place] / 10) for place, (ratios, _) in zip(places, layers, strict=True))
+        for places in product(range(3), repeat=len(layers))
+        if sum(SCHEMES[place].bits * size for place, (_, size) in zip(places, layers, strict=True))
+        <= budget * total
+    ]
+
+    assert chosen_for(layers, budget)[2] == pytest.approx(min(noises), rel=1e-9)
+
+
+def test_the_large_layer_is_lowered_where_all_are_alike():
     layers = [([40.0, 20.0, 5.0], 100), ([40.0, 20.0, 5.0], 1000)]
 
     assert chosen_for(layers, 5)[0] == {"0": "int8", "1": "int4"}
+
+
+def test_fifty_layers_are_chosen_for_in_good_time():
+    layers = [([40.0 - n % 7, 20.0 - n % 5, 5.0 - n % 3], 100 + 37 * n) for n in range(50)]
+
+    _, mean, _ = chosen_for(layers, 4)
+
+    assert 3.9 < mean <= 4
 
 
 @pytest.mark.parametrize("budget", [1.5, math.nan])
