@@ -63,8 +63,12 @@ def eager(module: nn.Module, *, channels_last: bool, dtype: torch.dtype) -> Cont
 
 def onnxruntimes_own(onnx: bytes, images: np.ndarray) -> Contender:
     """ONNX Runtime's `quantize_static` with its best settings for this processor."""
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType
-    from onnxruntime.quantization import quantize_static
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Reader(CalibrationDataReader):
@@ -105,7 +109,7 @@ def nncfs(onnx: bytes, images: np.ndarray) -> Contender:
 
 
 def torchaos(module: nn.Module) -> Contender:
-    """torchao's eager int8, which quantizes linear layers."""
+    """Torchao's eager int8, which quantizes linear layers."""
     from torchao.quantization import Int8DynamicActivationInt8WeightConfig, quantize_
 
     module = copy.deepcopy(module).eval()

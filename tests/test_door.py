@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 
 PUBLIC = {
     "CNNClassifier", "CNNRegressor", "ImageAugmenter", "ImageScaler", "NeuralClassifier",
-    "NeuralRegressor", "PrunedEstimator", "PruningDisplay", "load", "measure", "save",
+    "NeuralRegressor", "PrunedEstimator", "PruningDisplay", "QuantizationDisplay",
+    "QuantizedEstimator", "export", "load", "measure", "save",
 }  # fmt: skip
 
 IMPORTING = """
@@ -21,7 +22,7 @@ import json, sys, time
 start = time.perf_counter()
 import skdeepopt
 seconds = time.perf_counter() - start
-heavy = sorted({"torch", "sklearn", "skorch", "matplotlib", "onnx", "numpy"} & set(sys.modules))
+heavy = sorted({"torch", "sklearn", "skorch", "matplotlib", "onnx", "onnxruntime", "numpy"} & set(sys.modules))
 json.dump([seconds, heavy], sys.stdout)
 """
 
@@ -50,7 +51,7 @@ def test_the_public_names_are_those_of_the_design():
 
 
 def test_dir_lists_the_public_names_and_rooms():
-    assert {*skdeepopt.__all__, "datasets", "nets", "pruning"} <= set(dir(skdeepopt))
+    assert {*skdeepopt.__all__, "datasets", "nets", "pruning", "quantization"} <= set(dir(skdeepopt))
 
 
 def test_an_unknown_name_is_an_attribute_error():

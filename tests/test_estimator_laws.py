@@ -140,9 +140,7 @@ def same(one, other):
         PrunedEstimator(CNNClassifier(), granularity="weight", finetune_epochs=1),
         QuantizedEstimator(CNNClassifier()),
         QuantizedEstimator(CNNRegressor()),
-        QuantizedEstimator(
-            CNNClassifier(), scheme="int4", method="training", finetune_epochs=1
-        ),
+        QuantizedEstimator(CNNClassifier(), scheme="int4", method="training", finetune_epochs=1),
     ]
 )
 def test_scikit_learns_own_checks_pass(estimator, check):

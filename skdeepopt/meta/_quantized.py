@@ -18,6 +18,7 @@ from skdeepopt._validation import check_choice, check_flag, check_integer
 from skdeepopt.engines import check_engine
 from skdeepopt.estimators._keeping import named_messages
 from skdeepopt.layers._weighted import weight_layers
+from skdeepopt.lowering._onnx import to_onnx
 from skdeepopt.lowering._simulated import simulated
 from skdeepopt.meta._base import DeepWrapper, check_base, trained_copy
 from skdeepopt.meta._budget import check_drop, held_out_rows
@@ -324,6 +325,11 @@ class QuantizedEstimator(DeepWrapper):
         self.engine_ = engine_name(quantized.estimator)
         self._quantization = quantized.quantization
         self._weights = quantized.weights
+
+    def _onnx_bytes(self) -> bytes:
+        """The network as the engine computes it, in ONNX, whatever the engine."""
+        graph, weights = simulated(self.module_, self._quantization, owner=type(self).__name__)
+        return to_onnx(graph, tuple(self.image_shape_), weights=weights)
 
     def _network_changed(self) -> None:
         super()._network_changed()

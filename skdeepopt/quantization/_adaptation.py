@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import fx, nn
@@ -12,7 +12,7 @@ from skdeepopt.layers._operations import operation_of
 from skdeepopt.layers._trace import folded, traced
 from skdeepopt.layers._weighted import Layer, weight_layers
 from skdeepopt.quantization._bias_correction import correct_biases
-from skdeepopt.quantization._network import write_weight
+from skdeepopt.quantization._network import round_weights, write_weight
 from skdeepopt.quantization._rounding import adaptive_rounding
 from skdeepopt.quantization._scheme import Scheme
 
@@ -27,7 +27,10 @@ def adapt_to_data(
     owner: str,
     seed: int = 0,
 ) -> None:
-    """Round weights up or down as the answers ask for, and take the mean errors off the biases.
+    """Round weights up or down, and shift biases, as far as the network's answers gain by it.
+
+    Of rounding to nearest, adaptive rounding, and the latter with the mean errors taken off the
+    biases, the one whose answers have the least squared error on the batches is kept.
 
     Parameters
     ----------
@@ -53,9 +56,7 @@ def adapt_to_data(
     """
     graph, kept = traced(module, owner=owner), list(batches)
     reference = folded(graph)
-    rounded = copy.deepcopy(reference)
-    adaptive_rounding(rounded, reference, kept, schemes, seed=seed)
-    correct_biases(rounded, reference, kept)
+    rounded = _best(_candidates(reference, kept, schemes, seed), reference, kept)
     own, before, after = (weight_layers(part) for part in (module, reference, rounded))
     norms = _norms(graph)
     for name in schemes:
@@ -63,6 +64,36 @@ def adapt_to_data(
         factor = _factors(layer.weight.detach(), before[name].weight.detach())
         write_weight(layer, after[name].weight.detach() / factor)
         _shift(layer, norms.get(name), _change(before[name], after[name]))
+
+
+def _candidates(
+    reference: fx.GraphModule,
+    batches: list[torch.Tensor],
+    schemes: Mapping[str, Scheme],
+    seed: int,
+) -> Iterator[fx.GraphModule]:
+    nearest = copy.deepcopy(reference)
+    round_weights(nearest, schemes)
+    yield nearest
+    adapted = copy.deepcopy(reference)
+    adaptive_rounding(adapted, reference, batches, schemes, seed=seed)
+    yield adapted
+    shifted = copy.deepcopy(adapted)
+    correct_biases(shifted, reference, batches)
+    yield shifted
+
+
+@torch.no_grad()
+def _best(
+    candidates: Iterable[fx.GraphModule], reference: fx.GraphModule, batches: list[torch.Tensor]
+) -> fx.GraphModule:
+    wanted = [reference(batch) for batch in batches]
+
+    def error(graph: fx.GraphModule) -> float:
+        answers = (graph(batch) for batch in batches)
+        return sum(float((a - w).square().sum()) for a, w in zip(answers, wanted, strict=True))
+
+    return min(candidates, key=error)
 
 
 def _factors(own: torch.Tensor, in_folded: torch.Tensor) -> torch.Tensor:
@@ -75,7 +106,8 @@ def _factors(own: torch.Tensor, in_folded: torch.Tensor) -> torch.Tensor:
 
 
 def _change(before: Layer, after: Layer) -> torch.Tensor:
-    assert after.bias is not None
+    if after.bias is None:
+        return torch.zeros(())
     change = after.bias.detach()
     return change if before.bias is None else change - before.bias.detach()
 

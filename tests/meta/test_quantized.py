@@ -309,7 +309,9 @@ def test_a_regressor_answers_in_its_own_units(X, numbers):
 
 def test_a_search_trains_a_frozen_base_once(base, X, y):
     search = GridSearchCV(
-        QuantizedEstimator(FrozenEstimator(base), random_state=0), {"scheme": ["int8", "int4"]}, cv=2
+        QuantizedEstimator(FrozenEstimator(base), random_state=0),
+        {"scheme": ["int8", "int4"]},
+        cv=2,
     ).fit(X, y)
 
     assert search.best_estimator_.estimator.estimator is base
