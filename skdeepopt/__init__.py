@@ -16,12 +16,15 @@ _ROOMS = {
     "NeuralRegressor": "skdeepopt.estimators",
     "PrunedEstimator": "skdeepopt.meta",
     "PruningDisplay": "skdeepopt.report",
+    "QuantizationDisplay": "skdeepopt.report",
+    "QuantizedEstimator": "skdeepopt.meta",
+    "export": "skdeepopt.formats",
     "load": "skdeepopt.storage",
     "measure": "skdeepopt.measurement",
     "save": "skdeepopt.storage",
 }
 
-_PUBLIC_ROOMS = ("datasets", "nets", "pruning")
+_PUBLIC_ROOMS = ("datasets", "nets", "pruning", "quantization")
 
 __all__ = [
     "CNNClassifier",
@@ -32,7 +35,10 @@ __all__ = [
     "NeuralRegressor",
     "PrunedEstimator",
     "PruningDisplay",
+    "QuantizationDisplay",
+    "QuantizedEstimator",
     "__version__",
+    "export",
     "load",
     "measure",
     "save",
