@@ -3,6 +3,7 @@
 from skdeepopt.report._cells import Cell
 from skdeepopt.report._chart import write_chart
 from skdeepopt.report._pruning_display import PruningDisplay
+from skdeepopt.report._quantization_display import QuantizationDisplay
 from skdeepopt.report._results import results_document, write_csv, write_json
 from skdeepopt.report._table import (
     BASELINE,
@@ -21,6 +22,7 @@ __all__ = [
     "COLUMNS",
     "Cell",
     "PruningDisplay",
+    "QuantizationDisplay",
     "Row",
     "build_rows",
     "chart_subtitle",

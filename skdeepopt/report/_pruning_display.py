@@ -167,15 +167,11 @@ class PruningDisplay:
         ValueError
             `ax` is something else.
         """
-        from skdeepopt.report._pruning_panels import draw_layers, draw_scores, draw_sizes, new_axes
+        from skdeepopt.report._panels import three_axes
+        from skdeepopt.report._pruning_panels import draw_layers, draw_scores, draw_sizes
 
         n_layers = max((len(layers) for layers in self.kept_shares.values()), default=0)
-        panels = new_axes(n_layers) if ax is None else np.ravel(np.asarray(ax, dtype=object))
-        if len(panels) != 3 or not all(hasattr(panel, "errorbar") for panel in panels):
-            raise ValueError(
-                f"{type(self).__name__}.plot.ax is three axes, for the scores, the sizes and the "
-                f"layers, not {ax!r}. Did you mean plt.subplots(1, 3)[1]?"
-            )
+        panels = three_axes(ax, n_layers=n_layers, owner=type(self).__name__)
         draw_scores(panels[0], self)
         draw_sizes(panels[1], self)
         draw_layers(panels[2], self)

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from sklearn.exceptions import NotFittedError
+from skdeepopt.report._fitted import (
+    Point,
+    averaged,
+    best_estimator,
+    best_tried,
+    check_alike,
+    last_step,
+    metric_name,
+    searched,
+)
 
 if TYPE_CHECKING:
     from skdeepopt.pruning._report import PruningReport
@@ -15,9 +24,6 @@ __all__ = ["points_of", "points_of_search"]
 
 Points = dict[str, Any]
 """Arguments of PruningDisplay."""
-
-Point = tuple[float | None, int | None]
-"""Score and bytes of the file at one ratio; None is unknown."""
 
 _PARAMETER = "pruning_ratio"
 
@@ -41,19 +47,15 @@ def points_of(estimators: Sequence[Any], *, owner: str) -> Points:
     if not pruned:
         raise ValueError(f"{owner} takes at least one fitted PrunedEstimator, not none.")
     reports = [estimator.pruning_report_ for estimator in pruned]
-    _check_one_way(reports, owner=owner)
+    check_alike([_way(report) for report in reports], owner=owner)
     seen: dict[float, list[Point]] = {}
     for report in reports:
         for ratio, point in _points(report).items():
             seen.setdefault(ratio, []).append(point)
     ratios = sorted(seen)
-    scores = [[score for score, _ in seen[ratio] if score is not None] for ratio in ratios]
-    sizes = [[size for _, size in seen[ratio] if size is not None] for ratio in ratios]
     return {
         "ratios": ratios,
-        "scores": [fmean(values) if values else None for values in scores],
-        "deviations": [stdev(values) if len(values) > 1 else None for values in scores],
-        "size_bytes": [fmean(values) if values else None for values in sizes],
+        **averaged([seen[ratio] for ratio in ratios]),
         "kept_shares": _kept_shares(reports),
         "score_name": f"{reports[0].metric} on {reports[0].scored_on}",
         **_words(reports[0]),
@@ -74,14 +76,10 @@ def points_of_search(search: Any, *, owner: str) -> Points:
     NotFittedError, TypeError, ValueError
         It searched something else, or kept no best estimator.
     """
-    if not hasattr(search, "best_estimator_"):
-        raise ValueError(
-            f"{owner} takes a search with a best_estimator_, not one with refit={search.refit!r}. "
-            "Did you mean refit=True?"
-        )
-    best = _pruned(search.best_estimator_, owner=owner)
+    best = _pruned(best_estimator(search, owner=owner), owner=owner)
     report: PruningReport = best.pruning_report_
-    tried = _tried(search, owner=owner)
+    _, tried_ratios = searched(search, _PARAMETER, owner=owner)
+    tried = best_tried(search, [float(ratio) for ratio in tried_ratios])
     chosen = float(best.pruning_ratio_)
     sizes = {0.0: report.before.size_bytes, chosen: report.after.size_bytes}
     ratios = sorted({*tried, *sizes})
@@ -91,62 +89,29 @@ def points_of_search(search: Any, *, owner: str) -> Points:
         "deviations": [tried[ratio][1] if ratio in tried else None for ratio in ratios],
         "size_bytes": [sizes.get(ratio) for ratio in ratios],
         "kept_shares": _kept_shares([report]),
-        "score_name": f"{_metric(search, report)} on validation data",
+        "score_name": f"{metric_name(search, report.metric)} on validation data",
         "chosen": chosen,
         **_words(report),
     }
 
 
-def _tried(search: Any, *, owner: str) -> dict[float, tuple[float, float]]:
-    """Mean score and deviation over splits of the best candidate at each ratio."""
-    results = search.cv_results_
-    names = [name for name in results if name.startswith("param_") and name.endswith(_PARAMETER)]
-    if not names:
-        searched = ", ".join(name.removeprefix("param_") for name in search.best_params_)
-        raise ValueError(f"{owner} takes a search over {_PARAMETER}, not over {searched}.")
-    refit = search.refit if isinstance(search.refit, str) else "score"
-    means, deviations = (results[f"{part}_test_{refit}"] for part in ("mean", "std"))
-    tried: dict[float, tuple[float, float]] = {}
-    for ratio, mean, deviation in zip(results[names[0]], means, deviations, strict=True):
-        # A candidate whose fit failed has no score, which compares as False.
-        if mean > tried.get(float(ratio), (float("-inf"), 0.0))[0]:
-            tried[float(ratio)] = float(mean), float(deviation)
-    return tried
-
-
 def _pruned(estimator: Any, *, owner: str) -> Any:
-    """The pruned estimator, or the last step of a pipeline."""
-    inner = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-    if hasattr(inner, "pruning_report_"):
-        return inner
-    if hasattr(inner, _PARAMETER):
-        raise NotFittedError(
-            f"{owner} takes a fitted estimator, and this {type(inner).__name__} is not fitted yet. "
-            "Call fit first."
-        )
-    raise TypeError(
-        f"{owner} takes a fitted PrunedEstimator, a pipeline that ends in one, or a search over "
-        f"its {_PARAMETER}, not {inner!r}."
+    return last_step(
+        estimator,
+        kind="PrunedEstimator",
+        report="pruning_report_",
+        parameter=_PARAMETER,
+        owner=owner,
     )
 
 
-def _check_one_way(reports: Sequence[PruningReport], *, owner: str) -> None:
-    ways = [
-        {
-            "granularity": report.granularity,
-            "scope": report.scope,
-            "score": f"{report.metric} on {report.scored_on}",
-            "layers": [layer.name for layer in report.layers],
-        }
-        for report in reports
-    ]
-    for way in ways[1:]:
-        for name, value in way.items():
-            if value != ways[0][name]:
-                raise ValueError(
-                    f"{owner} takes estimators with one {name}, not {ways[0][name]!r} and "
-                    f"{value!r}. Did you mean a display for each?"
-                )
+def _way(report: PruningReport) -> dict[str, object]:
+    return {
+        "granularity": report.granularity,
+        "scope": report.scope,
+        "score": f"{report.metric} on {report.scored_on}",
+        "layers": [layer.name for layer in report.layers],
+    }
 
 
 def _points(report: PruningReport) -> dict[float, Point]:
@@ -190,11 +155,3 @@ def _budget(pruned: Sequence[Any]) -> Mapping[str, float]:
         "chosen": report.ratio,
         "lowest_score": report.before.score - pruned[0].max_accuracy_drop,
     }
-
-
-def _metric(search: Any, report: PruningReport) -> str:
-    if isinstance(search.refit, str):
-        return search.refit.replace("_", " ")
-    if isinstance(search.scoring, str):
-        return search.scoring.replace("_", " ")
-    return "score" if callable(search.scoring) else report.metric

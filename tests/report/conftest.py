@@ -7,6 +7,8 @@ import pytest
 
 from skdeepopt.measurement._record import Measurement
 from skdeepopt.pruning._report import NetworkFigures, PrunedLayer, PruningReport
+from skdeepopt.quantization._report import QuantizationReport, QuantizedFigures, QuantizedLayer
+from skdeepopt.quantization._scheme import resolve_scheme
 from skdeepopt.report._cells import Cell
 
 
@@ -89,6 +91,72 @@ def make_search(make_pruned):
             best_estimator_=make_pruned(report),
             best_params_={name.removeprefix("param_"): report.ratio},
             cv_results_=results,
+            refit=True,
+            scoring=None,
+        )
+
+    return make
+
+
+def _quantization_report(
+    scheme="int8",
+    method="static",
+    n_layers=2,
+    in_float=(),
+    scores=(0.99, 0.98),
+    sizes=(100_000, 26_000),
+    **changes,
+):
+    bits = resolve_scheme(scheme, owner="test").bits
+    names = [f"features.{index}" for index in range(n_layers)]
+    taken = [("float32", 32, 0.0) if n in in_float else (scheme, bits, 0.01) for n in names]
+    layers = tuple(
+        QuantizedLayer(name, "Conv2d", scheme, bits, 300, (-1.0, 1.0), (0.0, 4.0), error)
+        for name, (scheme, bits, error) in zip(names, taken, strict=True)
+    )
+    before, after = (
+        QuantizedFigures("onnxruntime", size, ((1, 0.1),), score)
+        for size, score in zip(sizes, scores, strict=True)
+    )
+    in_engine = dataclasses.replace(before, size_bytes=None, score=None)
+    report = QuantizationReport(
+        scheme, method, layers, before, in_engine, after, 1.0, "accuracy", "training data"
+    )
+    return dataclasses.replace(report, **changes)
+
+
+@pytest.fixture(scope="session")
+def make_quantization_report():
+    """Report of a quantization that never happened."""
+    return _quantization_report
+
+
+@pytest.fixture(scope="session")
+def make_quantized():
+    """What a display reads of a fitted QuantizedEstimator."""
+
+    def make(report=None, max_accuracy_drop=None, **changes):
+        report = _quantization_report(**changes) if report is None else report
+        return SimpleNamespace(
+            quantization_report_=report,
+            scheme=report.scheme,
+            method=report.method,
+            max_accuracy_drop=max_accuracy_drop,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_scheme_search(make_quantized):
+    """What a display reads of a fitted search over ``scheme``."""
+
+    def make(best, schemes, means, name="param_scheme", **columns):
+        scores = {"mean_test_score": means, "std_test_score": [0.01] * len(means)}
+        return SimpleNamespace(
+            best_estimator_=best,
+            best_params_={name.removeprefix("param_"): best.scheme},
+            cv_results_={name: schemes, **scores, **columns},
             refit=True,
             scoring=None,
         )

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from skdeepopt.report._pruning_display import PruningDisplay
-from skdeepopt.report._pruning_panels import draw_layers, draw_scores, draw_sizes, short_names
+from skdeepopt.report._pruning_panels import draw_layers, draw_scores, draw_sizes
 
 RATIOS = [0.0, 0.5, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999]
 
@@ -36,20 +34,6 @@ def texts(axes):
 
 def overlapping(boxes):
     return [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
-
-
-@given(st.lists(st.text("ab.", min_size=1, max_size=60), unique=True, max_size=8))
-def test_shortened_names_are_still_told_apart(names):
-    assert len(set(short_names(names))) == len(names)
-
-
-@given(st.text("abc", max_size=24))
-def test_a_short_name_stays_as_it_is(name):
-    assert short_names([name]) == [name]
-
-
-def test_a_long_name_is_cut_from_the_left():
-    assert short_names(["network.stages.0.blocks.1.conv"], 20) == ["…0.blocks.1.conv"]
 
 
 @pytest.mark.parametrize("n_ratios", [2, 3, 9])
