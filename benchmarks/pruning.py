@@ -17,7 +17,7 @@ import argparse
 import copy
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -54,6 +54,9 @@ class Row:
         last stage.
     small : str
         What the small dense control has as many of: "parameters" or "multiply_adds".
+    last : dict
+        Parameters of the estimator inside that are others in the last stage, and in the training of
+        the small dense control.
     """
 
     data: str
@@ -61,6 +64,7 @@ class Row:
     stages: tuple[dict[str, Any], ...]
     kept: float | None = None
     small: str = "parameters"
+    last: dict[str, Any] = field(default_factory=dict)
 
     @property
     def epochs(self) -> int:
@@ -98,6 +102,8 @@ ROWS = {
             {**MASKS, "criterion": "lamp", "finetune_epochs": 60},
         ),
         0.0036,
+        # So few weights cannot learn to see through much augmentation.
+        last={"lr": 0.01, "augment": ImageAugmenter(shift=0.04, rotation=5)},
     ),
     "channels-lenet5": Row(
         "mnist",
@@ -159,8 +165,16 @@ def pruned(row: Row, base: Any, data: Data, seed: int, **changes: Any) -> Any:
         options = {"random_state": seed, **stage, **changes}
         if row.kept is not None and number == len(row.stages):
             options["pruning_ratio"] = ratio_for(base.module_, row.kept * n_parameters)
+        if number == len(row.stages):
+            base = copy.deepcopy(base)
+            innermost(base).set_params(**row.last)
         base = PrunedEstimator(FrozenEstimator(base), **options).fit(data.X, data.y)
     return base
+
+
+def innermost(model: Any) -> Any:
+    """Estimator that trains, in all wrappers around it."""
+    return model if hasattr(model, "net_") else innermost(model.estimator_)
 
 
 def ratio_for(module: nn.Module, n_kept: float) -> float:
@@ -287,7 +301,7 @@ class SeedRun:
         widths = widths_of(row, size, self.result["image_shape"])
         controls = {
             "random": lambda: pruned(row, self.dense[0], data, self.seed, criterion="random"),
-            "small": lambda: self._fitted(max_epochs=row.epochs, widths=widths),
+            "small": lambda: self._fitted(max_epochs=row.epochs, widths=widths, **row.last),
         }
         if row.small == "multiply_adds":
             controls["longer"] = lambda: self._fitted(max_epochs=row.epochs)
@@ -323,8 +337,12 @@ def summary(results: dict[int, Any]) -> dict[str, Any]:
 
 def described(row: Row) -> dict[str, Any]:
     """The row in plain values."""
-    base = {key: str(value) if key == "augment" else value for key, value in row.base.items()}
-    return {"data": row.data, "base": base, "stages": list(row.stages), "kept": row.kept}
+    base, last = (
+        {key: str(value) if key == "augment" else value for key, value in options.items()}
+        for options in (row.base, row.last)
+    )
+    described = {"data": row.data, "base": base, "stages": list(row.stages), "kept": row.kept}
+    return {**described, "last": last} if last else described
 
 
 def main() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 __all__ = ["ImageLayout", "infer_layout", "layout_of"]
+
+Rows = TypeVar("Rows", torch.Tensor, np.ndarray)
 
 _MOST_CHANNELS = 4
 
@@ -35,12 +37,15 @@ class ImageLayout:
         """Numbers in an image."""
         return math.prod(self.shape)
 
-    def as_images(self, rows: torch.Tensor) -> torch.Tensor:
+    def as_images(self, rows: Rows) -> Rows:
         """View of `rows` (n_samples, n_features) as (n_samples, channels, height, width)."""
-        if self.channels_last:
-            channels, height, width = self.shape
-            return rows.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
-        return rows.reshape(-1, *self.shape)
+        if not self.channels_last:
+            return rows.reshape(-1, *self.shape)
+        channels, height, width = self.shape
+        images = rows.reshape(-1, height, width, channels)
+        if isinstance(images, torch.Tensor):
+            return images.permute(0, 3, 1, 2)
+        return images.transpose(0, 3, 1, 2)
 
 
 def infer_layout(data_shape: Sequence[int], image_shape: Any, *, owner: str) -> ImageLayout:

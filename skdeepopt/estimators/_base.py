@@ -34,7 +34,7 @@ from skdeepopt.estimators._samples import (
     as_tensor,
     auto_batch_size,
     held_out,
-    plain_images,
+    plain_layout,
     training_data,
 )
 from skdeepopt.estimators._sklearn_callbacks import (
@@ -277,22 +277,28 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _network_inputs(self, X: Any) -> torch.Tensor:
         """Samples as the network takes them, of shape (n_samples, *image_shape_)."""
-        images = plain_images(X, self._layout) if self._takes_plain() else None
-        return self._checked_images(X) if images is None else images
+        layout = self._plain_layout(X)
+        return self._checked_images(X) if layout is None else layout.as_images(as_tensor(X))
 
-    def _outputs(self, X: Any) -> torch.Tensor:
-        images = self._network_inputs(X)
-        outputs = self.net_.outputs(images)
-        if outputs.isnan().any():
+    def _outputs(self, X: Any) -> np.ndarray:
+        """Float32 outputs of shape (n_samples, n_outputs): the engine's, or else the module's."""
+        layout, engine = self._plain_layout(X), getattr(self, "net_", None) and self.net_.engine_
+        if layout is not None and engine is not None:
+            outputs = engine.run(layout.as_images(X))
+        else:
+            outputs = self.net_.outputs(self._network_inputs(X)).numpy()
+        if np.isnan(outputs.max()):
             raise ValueError(
                 f"{type(self).__name__} takes X of values like those in fit, not up to "
-                f"{images.float().abs().max():.3g}: the network's outputs are not numbers."
+                f"{np.abs(np.asarray(X)).max():.3g}: the network's outputs are not numbers."
             )
         return outputs
 
-    def _takes_plain(self) -> bool:
-        """Whether arrays without column names are what this estimator was fitted on."""
-        return hasattr(self, "net_") and not hasattr(self, "feature_names_in_")
+    def _plain_layout(self, X: Any) -> ImageLayout | None:
+        """Layout of an array without column names that needs no more checks."""
+        if not hasattr(self, "net_") or hasattr(self, "feature_names_in_"):
+            return None
+        return plain_layout(X, self._layout)
 
     def _checked_images(self, X: Any) -> torch.Tensor:
         check_is_fitted(self, "net_")

@@ -19,7 +19,7 @@ __all__ = [
     "auto_batch_size",
     "channel_statistics",
     "held_out",
-    "plain_images",
+    "plain_layout",
     "training_data",
 ]
 
@@ -55,8 +55,8 @@ def as_tensor(array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(array if array.flags.writeable else np.asarray(_Writable(array)))
 
 
-def plain_images(X: Any, layout: ImageLayout) -> torch.Tensor | None:
-    """Images of an array with nothing wrong, in a tenth of the time that all checks take.
+def plain_layout(X: Any, layout: ImageLayout) -> ImageLayout | None:
+    """How an array with nothing wrong is laid out, in a tenth of the time that all checks take.
 
     Parameters
     ----------
@@ -66,20 +66,19 @@ def plain_images(X: Any, layout: ImageLayout) -> torch.Tensor | None:
 
     Returns
     -------
-    images : Tensor of shape (n_samples, channels, height, width) or None
+    layout : ImageLayout or None
         None where more checks have to say what is wrong, or what X is.
     """
-    if type(X) is not np.ndarray or X.dtype not in INPUT_TYPES or X.ndim < 2 or not len(X):
+    if type(X) is not np.ndarray or X.dtype.type not in INPUT_TYPES or X.ndim < 2 or not len(X):
         return None
     inner = X.shape[1:]
-    if inner != layout.shape and (1, *inner) != layout.shape:
-        if inner != (layout.n_features,):
-            return None
-    elif len(inner) > 1:
-        layout = ImageLayout(layout.shape)
-    if X.dtype != np.uint8 and not np.isfinite(X).all():
+    if len(inner) > 1 and (inner == layout.shape or (1, *inner) == layout.shape):
+        layout = layout if not layout.channels_last else ImageLayout(layout.shape)
+    elif inner != (layout.n_features,):
         return None
-    return layout.as_images(as_tensor(X))
+    if X.dtype.kind == "f" and not np.isfinite(X).all():
+        return None
+    return layout if X.dtype.isnative else None
 
 
 def training_data(

@@ -42,8 +42,7 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         -------
         labels : ndarray of shape (n_samples,)
         """
-        codes = self._outputs(X).argmax(1).numpy()
-        return self.classes_[codes]
+        return self.classes_[self._outputs(X).argmax(1)]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probability of each class.
@@ -58,7 +57,11 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         probabilities : ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``; each row sums to one.
         """
-        return torch.softmax(self._outputs(X).double(), 1).numpy()
+        logits = self._outputs(X).astype(np.float64)
+        logits -= logits.max(1, keepdims=True)
+        np.exp(logits, out=logits)
+        logits /= logits.sum(1, keepdims=True)
+        return logits
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Logits of the network.
@@ -73,7 +76,7 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         logits : ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
             For two classes, the second's logit less the first's.
         """
-        logits = self._outputs(X).double().numpy()
+        logits = self._outputs(X).astype(np.float64)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
     def __sklearn_tags__(self) -> Tags:
@@ -186,7 +189,7 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
         -------
         targets : ndarray of shape (n_samples,), or (n_samples, n_targets) as in ``fit``
         """
-        outputs = self._outputs(X).double().numpy() * self._target_scale + self._target_mean
+        outputs = self._outputs(X) * self._target_scale + self._target_mean
         return outputs[:, 0] if self._is_flat_target else outputs
 
     def __sklearn_tags__(self) -> Tags:

@@ -20,9 +20,10 @@ from skdeepopt.storage._files import save
 
 __all__ = ["batch_latencies_ms", "file_bytes", "latencies_ms", "nonzero_parameters"]
 
-_MOST_SECONDS = 0.5
-_ROUNDS = range(5, 40)
-"""Fewest and most timed rounds; `_MOST_SECONDS` ends them in between."""
+_MOST_SECONDS = 0.2
+_ROUNDS = range(3, 40)
+"""Fewest and most rounds; `_MOST_SECONDS` ends them in between. The first chooses kernels and fills
+caches, and does not count."""
 
 
 def batch_latencies_ms(modules: Sequence[nn.Module], inputs: torch.Tensor) -> list[float]:
@@ -59,8 +60,7 @@ def latencies_ms(calls: Sequence[Callable[[], Any]]) -> list[float]:
             taken.append(1e3 * (time.perf_counter() - start))
         if turn >= _ROUNDS.start and time.perf_counter() - began > _MOST_SECONDS:
             break
-    # The first two turns choose kernels and fill caches.
-    return [median(taken[2:]) for taken in times]
+    return [median(taken[1:]) for taken in times]
 
 
 def file_bytes(estimator: Any) -> int | None:
