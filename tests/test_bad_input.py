@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import importlib.util
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -21,7 +24,12 @@ from skdeepopt import (
     ImageScaler,
     NeuralClassifier,
     PrunedEstimator,
+    QuantizedEstimator,
+    export,
+    load,
+    save,
 )
+from skdeepopt.exceptions import ModelFileError
 from skdeepopt.nets import MLP
 
 RANDOM = np.random.default_rng(0)
@@ -297,15 +305,16 @@ BASES = {
 }
 
 
+@pytest.mark.parametrize("wrapper", [PrunedEstimator, QuantizedEstimator])
 @pytest.mark.parametrize("name", BASES)
-def test_what_cannot_be_pruned_is_refused(name):
+def test_what_cannot_be_compressed_is_refused(name, wrapper):
     base, told = BASES[name]
 
     with pytest.raises((TypeError, NotFittedError)) as caught:
-        PrunedEstimator(base).fit(X, Y)
+        wrapper(base).fit(X, Y)
 
-    assert "PrunedEstimator.estimator is" in str(caught.value)
-    assert told in str(caught.value)
+    assert f"{wrapper.__name__}.estimator is" in str(caught.value)
+    assert told.replace("PrunedEstimator", wrapper.__name__) in str(caught.value)
 
 
 OTHER_DATA = {
@@ -327,6 +336,95 @@ def test_data_that_do_not_match_the_frozen_base_are_refused(name, options):
 
     refused(lambda: model.fit(*data), [told])
     assert not model.__sklearn_is_fitted__()
+
+
+QUANTIZATION = [
+    ("scheme", "int16", "Did you mean 'int8'?"),
+    ("scheme", "int1", "Did you mean 'binary'?"),
+    ("scheme", "INT8", "Did you mean 'int8'?"),
+    ("scheme", 8, "Did you mean 'int8'?"),
+    ("scheme", "codebook9", "Did you mean 'codebook8'?"),
+    ("scheme", None, "'ternary'"),
+    ("method", "statik", "Did you mean 'static'?"),
+    ("method", "qat", "'training'"),
+    ("calibration", "max", "'minmax'"),
+    ("calibration", None, "'percentile'"),
+    ("calibration_samples", 0, "at least 1"),
+    ("calibration_samples", 2.5, "an integer"),
+    ("finetune_epochs", -1, "at least 0"),
+    ("engine", "onnx", "Did you mean 'onnxruntime'?"),
+    ("engine", None, "'openvino'"),
+    ("max_accuracy_drop", 2, "Did you mean 0.02?"),
+    ("max_accuracy_drop", float("nan"), "finite"),
+    ("fallback", "yes", "Did you mean True?"),
+    ("random_state", -1, "an integer in [0, 2**32)"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "told"), QUANTIZATION)
+def test_a_parameter_of_quantization_out_of_range_is_named_before_any_training(name, value, told):
+    model = QuantizedEstimator(NeverFitted(), **{name: value})
+
+    refused(lambda: model.fit(X, Y), [name, told])
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is not None, reason="it is installed")
+def test_an_engine_that_is_not_installed_is_named_with_what_installs_it():
+    with pytest.raises(ImportError, match=r'pip install "skdeepopt\[openvino\]"'):
+        QuantizedEstimator(NeverFitted(), engine="openvino").fit(X, Y)
+
+
+@pytest.mark.parametrize("options", [{}, {"scheme": "int4"}, {"method": "training"}], ids=str)
+@pytest.mark.parametrize("name", OTHER_DATA)
+def test_data_that_do_not_match_the_frozen_base_are_not_calibrated_on(name, options):
+    data, told = OTHER_DATA[name]
+    model = QuantizedEstimator(FrozenEstimator(FITTED), **options)
+
+    refused(lambda: model.fit(*data), [told])
+    assert not model.__sklearn_is_fitted__()
+
+
+@pytest.mark.parametrize("value", [0, 3])
+def test_constant_images_are_calibrated_on(value):
+    images = np.full_like(X, value)
+
+    model = QuantizedEstimator(FrozenEstimator(FITTED), random_state=0).fit(images, Y)
+
+    assert np.isfinite(model.predict_proba(images)).all()
+
+
+def test_weights_that_are_not_finite_are_not_quantized():
+    broken = copy.deepcopy(FITTED)
+    with torch.no_grad():
+        broken.module_.network.head.weight[0, 0] = torch.nan
+    model = QuantizedEstimator(FrozenEstimator(broken))
+
+    refused(lambda: model.fit(X, Y), ["QuantizedEstimator", "'network.head'", "NaN"])
+
+
+def test_a_quantized_file_changed_by_a_byte_is_refused_or_answers_the_same(tmp_path):
+    model = QuantizedEstimator(FrozenEstimator(FITTED), random_state=0).fit(X, Y)
+    path = save(model, tmp_path / "model")
+    whole, expected = bytearray(path.read_bytes()), model.predict_proba(X)
+
+    for place in np.random.default_rng(0).integers(0, len(whole), 40):
+        changed = whole.copy()
+        changed[place] ^= 0x55
+        path.write_bytes(changed)
+        try:
+            answers = load(path).predict_proba(X)
+        except ModelFileError:
+            continue
+        np.testing.assert_array_equal(answers, expected)
+
+
+def test_an_operation_that_cannot_be_exported_is_named_with_its_layer(tmp_path):
+    model = NeuralClassifier(
+        nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.GroupNorm(2, 8), nn.Linear(8, 3)), **SHORT
+    ).fit(X, Y)
+
+    refused(lambda: export(model, tmp_path / "model.onnx"), ["GroupNorm", "'2'"])
+    assert not list(tmp_path.iterdir())
 
 
 AUGMENTERS = [

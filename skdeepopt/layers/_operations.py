@@ -123,8 +123,9 @@ def operation_of(graph: fx.GraphModule, node: fx.Node) -> str:
         ``"hardswish"``, ``"softplus"``, ``"max_pool"``, ``"avg_pool"``, ``"global_avg_pool"``,
         ``"adaptive_avg_pool"``, ``"mean"``, ``"flatten"``, ``"reshape"``, ``"add"``, ``"sub"``,
         ``"mul"``, ``"div"``, ``"cat"``, ``"standardize"``, ``"dropout"``, ``"identity"``,
-        ``"quantizer"`` (a call of a module with a true `is_activation_quantizer`), or ``"other"``,
-        which arithmetic on sizes is too.
+        ``"quantizer"`` (a call of a module with a true `is_activation_quantizer`),
+        ``"dynamic_quantizer"`` (the same with `is_dynamic_quantizer`), or ``"other"``, which
+        arithmetic on sizes is too.
 
     Examples
     --------
@@ -186,6 +187,8 @@ def is_in_place(graph: fx.GraphModule, node: fx.Node) -> bool:
 def _module_operation(module: nn.Module) -> str:
     if getattr(module, "is_activation_quantizer", False):
         return "quantizer"
+    if getattr(module, "is_dynamic_quantizer", False):
+        return "dynamic_quantizer"
     known = (_MODULES[kind] for kind in type(module).__mro__ if kind in _MODULES)
     return next(known, "other")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils.parametrize import is_parametrized
 
-__all__ = ["Layer", "weight_gradient", "weight_layers"]
+__all__ = ["Layer", "check_finite", "weight_gradient", "weight_layers"]
 
 Layer: TypeAlias = _ConvNd | nn.Linear
 
@@ -31,6 +32,28 @@ def weight_layers(module: nn.Module) -> dict[str, Layer]:
         for name, layer in module.named_modules()
         if isinstance(layer, (_ConvNd, nn.Linear))
     }
+
+
+def check_finite(layers: Mapping[str, Layer], *, owner: str, does: str) -> None:
+    """Check that no weight is NaN or infinite.
+
+    Parameters
+    ----------
+    layers : dict of layer name to layer
+    owner, does : str
+        Who asks, and what for, such as "ranks".
+
+    Raises
+    ------
+    ValueError
+        One is; the layer is named.
+    """
+    for name, layer in layers.items():
+        if not torch.stack(layer.weight.detach().aminmax()).isfinite().all():
+            raise ValueError(
+                f"{owner} {does} finite weights, not those of layer {name!r}, which hold NaN or "
+                "infinity. Did you mean to train with a smaller lr?"
+            )
 
 
 def weight_gradient(layer: Layer) -> torch.Tensor | None:

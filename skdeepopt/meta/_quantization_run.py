@@ -73,6 +73,8 @@ class QuantizationRun:
         max_drop : float or None
             Of the score on `unseen`.
         """
+        layers = weight_layers(self.dense.module_)
+        check_finite(layers, owner=self.plan.owner, does="quantizes")
         float_engine = self._float_engine()
         score = self.dense.score(*self._scored)
         quantized = self._quantized() if max_drop is None else self._within(max_drop, score)

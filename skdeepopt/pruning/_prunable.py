@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
 from torch import nn
 
-from skdeepopt.layers._weighted import Layer, weight_layers
+from skdeepopt.layers._weighted import Layer, check_finite, weight_layers
 
 __all__ = ["check_prunable"]
 
@@ -35,12 +34,7 @@ def check_prunable(module: nn.Module, *, owner: str) -> dict[str, Layer]:
         raise ValueError(
             f"{owner} prunes convolutions and linear layers, and {type(module).__name__} has none."
         )
-    for name, layer in layers.items():
-        if not torch.stack(layer.weight.detach().aminmax()).isfinite().all():
-            raise ValueError(
-                f"{owner} ranks finite weights, not those of layer {name!r}, which hold NaN or "
-                "infinity. Did you mean to train with a smaller lr?"
-            )
+    check_finite(layers, owner=owner, does="ranks")
     _check_unshared(module, layers, owner)
     return layers
 
