@@ -2,9 +2,9 @@
 
 A row trains a dense network, and quantizes copies of it by several schemes. That of LeNet-5 also
 trains the dense network for as many epochs in all as the scheme that trains longest, since
-training on, and not rounding, may be what gains. Epochs and learning rates were chosen with `--validate`, which
-trains on the first 50,000 training images of MNIST (40,000 of CIFAR-10) and scores on the rest of
-them; without it the test images are looked at once a seed.
+training on, and not rounding, may be what gains. Epochs and learning rates were chosen with
+`--validate`, which trains on the first 50,000 training images of MNIST (40,000 of CIFAR-10) and
+scores on the rest of them; without it the test images are looked at once a seed.
 
     SKDEEPOPT_DATA=... taskset -c 1 python benchmarks/quantization.py lenet5
 """

@@ -22,7 +22,8 @@ import json, sys, time
 start = time.perf_counter()
 import skdeepopt
 seconds = time.perf_counter() - start
-heavy = sorted({"torch", "sklearn", "skorch", "matplotlib", "onnx", "onnxruntime", "numpy"} & set(sys.modules))
+names = {"torch", "sklearn", "skorch", "matplotlib", "onnx", "onnxruntime", "numpy"}
+heavy = sorted(names & set(sys.modules))
 json.dump([seconds, heavy], sys.stdout)
 """
 
@@ -51,7 +52,9 @@ def test_the_public_names_are_those_of_the_design():
 
 
 def test_dir_lists_the_public_names_and_rooms():
-    assert {*skdeepopt.__all__, "datasets", "nets", "pruning", "quantization"} <= set(dir(skdeepopt))
+    assert {*skdeepopt.__all__, "datasets", "nets", "pruning", "quantization"} <= set(
+        dir(skdeepopt)
+    )
 
 
 def test_an_unknown_name_is_an_attribute_error():

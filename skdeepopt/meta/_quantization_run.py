@@ -10,6 +10,7 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import _num_samples
 
 from skdeepopt.engines import Engine, TorchEngine
+from skdeepopt.layers._weighted import check_finite, weight_layers
 from skdeepopt.measurement._measure import first_rows
 from skdeepopt.meta._budget import least
 from skdeepopt.meta._figures import file_bytes
