@@ -32,7 +32,8 @@ class QuantizedLayer:
     output_range : tuple of two floats or None
         What the codes of the outputs stand for; None where they stay float.
     error : float
-        Root of the squared error of the weights, as a share of the weights' own.
+        Root of the squared difference from the base's weights, as a share of these: what rounding
+        changed, and for the method "training" what the training changed too.
     """
 
     name: str
