@@ -40,6 +40,8 @@ ESTIMATORS = {
     "NeuralRegressor": skdeepopt.NeuralRegressor(),
     "PrunedEstimator(CNNClassifier())": skdeepopt.PrunedEstimator(skdeepopt.CNNClassifier()),
     "PrunedEstimator(CNNRegressor())": skdeepopt.PrunedEstimator(skdeepopt.CNNRegressor()),
+    "QuantizedEstimator(CNNClassifier())": skdeepopt.QuantizedEstimator(skdeepopt.CNNClassifier()),
+    "QuantizedEstimator(CNNRegressor())": skdeepopt.QuantizedEstimator(skdeepopt.CNNRegressor()),
 }
 LAWS = "tests/test_estimator_laws.py"
 

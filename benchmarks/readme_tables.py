@@ -129,6 +129,45 @@ def _pruned(results: Record) -> str:
     return "; ".join([*parts, f"pruning and fine-tuning {seconds:.1f}x the dense training's time"])
 
 
+def _quantized(scheme: str) -> Callable[[Record], str]:
+    def told(results: Record) -> str:
+        figures = results["figures"]["schemes"][scheme]
+        parts = [
+            f"{_plus_minus(figures['loss'], 2, 100)} points lost ({figures['loss']['n']} seeds), "
+            f"error {_error(figures['accuracy'])} %",
+            f"file {figures['file_share']['mean']:.1%} of float32",
+            f"{figures['agreement']['min']:.2%} or more of the engine's answers as simulated",
+        ]
+        if "longer" in results["figures"]:
+            parts.append(f"dense for as long {_error(results['figures']['longer'])} %")
+        return "; ".join(parts)
+
+    return told
+
+
+def _latency(size: str) -> Callable[[Record], str]:
+    def told(results: Record) -> str:
+        figures = results["latency"][size]
+        ratios, ours = figures["times_eager"], "onnxruntime, int8"
+        parts = [
+            f"{_quartiles(ratios[ours], 'x')} of {figures['faster_eager']}",
+            f"{_quartiles(figures['times_float'], 'x')} of float32 in ONNX Runtime",
+        ]
+        others = [name for name in ratios if name not in (ours, figures["faster_eager"])]
+        parts += [f"{name} {ratios[name]['median']:.2f}x" for name in others]
+        return "; ".join(parts)
+
+    return told
+
+
+def _overhead(results: Record) -> str:
+    added = results["predict_proba_overhead"]
+    return (
+        f"{added['median_us']:.0f} microseconds ({added['q25_us']:.0f} to {added['q75_us']:.0f}) "
+        f"over {added['bare_us']:.0f}"
+    )
+
+
 def _error(accuracy: Record) -> str:
     return _plus_minus({"mean": 1 - accuracy["mean"], "std": accuracy["std"]}, 2, 100)
 
@@ -170,6 +209,23 @@ PRUNING = (
         "no loss",
     ),
 )
+QUANTIZED = (
+    ("lenet5", "MNIST, LeNet-5", "int8", "0.05 points, file 27 %", "0, 25.5 %"),
+    ("lenet5", "MNIST, LeNet-5", "int4", "0.10 points, file 15 %", "0.03, 13 %"),
+    ("lenet5", "MNIST, LeNet-5", "ternary", "0.15 points", "0.05"),
+    ("lenet5", "MNIST, LeNet-5", "binary", "0.30 points, file 5 %", "0.10, 3.5 %"),
+    ("binary-mlp", "MNIST, pixels in any order, MLP", "binary", "error 1.35 %", "1.29 %"),
+    ("residual", "CIFAR-10, residual CNN", "int8", "0.3 points", "0.1"),
+    ("residual", "CIFAR-10, residual CNN", "int4", "0.8 points", "0.3"),
+)
+SPEED = (
+    (
+        "lenet5",
+        "LeNet-5",
+        {"1": ("3.5x", "4.7x"), "64": ("1.3x", "3.7x"), "1024": ("1.7x", "5.9x")},
+    ),
+    ("residual", "residual CNN", {"1": ("4x", "6x"), "64": ("2x", "6x"), "1024": ("3.5x", "14x")}),
+)
 FIGURES = (
     Figure(
         "`check_estimator` of every public estimator, array API checks on, and this package's laws",
@@ -209,6 +265,39 @@ FIGURES = (
         "250 MB",
     ),
     *(Figure(text, f"pruning-{name}", _pruned, must, aim) for name, text, must, aim in PRUNING),
+    *(
+        Figure(f"{text}, {scheme} weights", f"quantization-{row}", _quantized(scheme), must, aim)
+        for row, text, scheme, must, aim in QUANTIZED
+    ),
+    *(
+        Figure(
+            f"int8 {title}, batch {size}, times as fast as eager torch in its faster layout",
+            f"quantization-speed-{net}",
+            _latency(size),
+            *goals,
+        )
+        for net, title, sizes in SPEED
+        for size, goals in sizes.items()
+    ),
+    *(
+        Figure(
+            f"`predict_proba` of one image over the engine's bare call, int8 {title}",
+            f"quantization-speed-{net}",
+            _overhead,
+            "60 microseconds",
+            "25",
+        )
+        for net, title, _ in SPEED
+    ),
+    *(
+        Figure(
+            f"`QuantizedEstimator.fit` around a frozen {title}, all training images",
+            f"quantization-speed-{net}",
+            lambda results: f"{_plus_minus(results['quantizing_s'], 2)} s",
+            *goals,
+        )
+        for net, title, goals in (("lenet5", "LeNet-5", ("3 s", "1 s")),)
+    ),
     Figure(
         "damaged and hostile model files: refused or loaded, within a second",
         "fuzz_model_files",

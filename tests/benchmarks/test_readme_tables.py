@@ -10,6 +10,8 @@ from benchmarks.readme_tables import (
     END,
     FIGURES,
     PRUNING,
+    QUANTIZED,
+    SPEED,
     UNMEASURED,
     main,
     table,
@@ -65,6 +67,14 @@ CUT = {
         "latency_share": spread(0.4, 0.01),
     }
 }
+SCHEME = {
+    "loss": spread(0.0005, 0.0001),
+    "accuracy": spread(0.99, 0.001),
+    "file_share": spread(0.26, 0.0),
+    "agreement": spread(1.0, 0.0),
+}
+FASTER = {name: quartiles(4.2) for name in ("eager", "eager, bfloat16", "onnxruntime, int8")}
+LATENCY = {"faster_eager": "eager", "times_eager": FASTER, "times_float": quartiles(1.8)}
 RESULTS = {
     "conformance": {"estimators": {"A": COUNTS, "B": COUNTS}, "laws": {**COUNTS, "failed": 2}},
     "time_to_accuracy": {"figures": {"99.0": figure_to(0.9905, 5), "99.4": figure_to(0.994, 3)}},
@@ -84,6 +94,25 @@ RESULTS = {
         "n_failures": 0,
         "load_ms_median": 0.43,
         "load_ms_max": 18.4,
+    },
+    **{
+        f"quantization-{row}": {"figures": {"schemes": dict.fromkeys(("int8", "int4"), SCHEME)}}
+        for row, *_ in QUANTIZED
+    },
+    "quantization-lenet5": {
+        "figures": {
+            "longer": spread(0.99, 0.001),
+            "schemes": dict.fromkeys(("int8", "int4", "ternary", "binary"), SCHEME),
+        }
+    },
+    "quantization-binary-mlp": {"figures": {"schemes": {"binary": SCHEME}}},
+    **{
+        f"quantization-speed-{net}": {
+            "latency": dict.fromkeys(("1", "64", "1024"), LATENCY),
+            "predict_proba_overhead": {"median_us": 25, "q25_us": 20, "q75_us": 30, "bare_us": 60},
+            "quantizing_s": spread(1.5, 0.1),
+        }
+        for net, *_ in SPEED
     },
     **{f"pruning-{row}": CUT if row.startswith("channels") else PRUNED for row, *_ in PRUNING},
 }
