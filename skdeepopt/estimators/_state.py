@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import torch
 
 from skdeepopt.data._layout import ImageLayout
 from skdeepopt.estimators._module_check import check_module
 from skdeepopt.pruning._shapes import identities, resize_to
 
-__all__ = ["fitted_state", "restore_state"]
+__all__ = ["fitted_state", "restore_state", "store_elsewhere"]
 
 
 def fitted_state(estimator: Any) -> dict[str, Any]:
@@ -22,19 +23,41 @@ def fitted_state(estimator: Any) -> dict[str, Any]:
     ----------
     estimator : fitted DeepEstimator
     """
+    weights = dict(estimator.module_.state_dict())
+    elsewhere = {name: list(weights.pop(name).shape) for name in _stored_elsewhere(estimator)}
     state = {
         "n_features_in": estimator.n_features_in_,
         "image_shape": list(estimator._layout.shape),
         "channels_last": estimator._layout.channels_last,
         "seed": estimator.net_.seed,
         "history": estimator.history_,
-        "weights": dict(estimator.module_.state_dict()),
+        "weights": weights,
     }
+    if elsewhere:
+        state["elsewhere"] = elsewhere
     if removed := identities(estimator.module_):
         state["removed"] = removed
     if hasattr(estimator, "feature_names_in_"):
         state["feature_names_in"] = list(estimator.feature_names_in_)
     return state
+
+
+def store_elsewhere(estimator: Any, names: Iterable[str]) -> None:
+    """Leave weights out of what :func:`fitted_state` gives, but for their shapes.
+
+    For a wrapper that stores them in fewer bytes, and puts them back.
+
+    Parameters
+    ----------
+    estimator : fitted DeepEstimator
+    names : iterable of str
+        As in the module's state.
+    """
+    estimator._weights_elsewhere = tuple(names)
+
+
+def _stored_elsewhere(estimator: Any) -> tuple[str, ...]:
+    return getattr(estimator, "_weights_elsewhere", ())
 
 
 def restore_state(estimator: Any, state: Mapping[str, Any]) -> None:
@@ -51,7 +74,8 @@ def restore_state(estimator: Any, state: Mapping[str, Any]) -> None:
         estimator.feature_names_in_ = np.array(state["feature_names_in"], dtype=object)
     estimator._layout = ImageLayout(tuple(state["image_shape"]), state["channels_last"])
     net = estimator.net_ = estimator._new_net(None, state["seed"])
-    _take_weights(estimator, state["weights"], state.get("removed", ()))
+    blank = {name: torch.zeros(shape) for name, shape in state.get("elsewhere", {}).items()}
+    _take_weights(estimator, {**state["weights"], **blank}, state.get("removed", ()))
     for row in state["history"]:
         net.history.new_epoch()
         for name, value in row.items():

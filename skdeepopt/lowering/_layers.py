@@ -9,6 +9,7 @@ import numpy as np
 from torch import fx
 
 from skdeepopt.lowering._context import Context, Grid, Step, Value, as_numbers, grid_of
+from skdeepopt.lowering._dynamic import write_dynamic_linear
 from skdeepopt.lowering._reshaping import flattening, reshaping
 from skdeepopt.lowering._weights import runs_in_float, weight_and_bias
 
@@ -71,6 +72,8 @@ def write_conv_transpose(context: Context, node: fx.Node) -> Value:
 
 def write_linear(context: Context, node: fx.Node) -> Value:
     """Linear layer on vectors, or along the last axis of more than those."""
+    if context.operation(context.source(node)) == "dynamic_quantizer":
+        return write_dynamic_linear(context, node)
     shape, plain = context.shape(node), runs_in_float(context, node)
     if len(shape) == 2:
         vectors = context.floats(context.source(node), plain=plain)

@@ -11,6 +11,7 @@ from torch import fx
 from skdeepopt._validation import did_you_mean
 from skdeepopt.layers._weighted import weight_layers
 from skdeepopt.lowering._context import Context, Quantized, Value, as_numbers
+from skdeepopt.lowering._dynamic import write_dynamic_quantizer
 from skdeepopt.lowering._layers import (
     write_batch_norm,
     write_conv,
@@ -71,6 +72,7 @@ _WRITERS: dict[str, Callable[[Context, fx.Node], Value]] = {
     "batch_norm": write_batch_norm,
     "standardize": write_standardize,
     "quantizer": write_quantizer,
+    "dynamic_quantizer": write_dynamic_quantizer,
     "relu": write_relu,
     "relu6": write_clip,
     "clip": write_clip,
@@ -104,7 +106,8 @@ def to_onnx(
     """An ONNX model that gives a network's answers, for any number of samples.
 
     Quantizers and quantized weights become pairs of QuantizeLinear and DequantizeLinear, placed
-    so that ONNX Runtime puts an integer kernel in the place of each layer and what surrounds it.
+    so that ONNX Runtime puts an integer kernel in the place of each layer and what surrounds it. A
+    dynamic quantizer becomes the range of each row and a division by it.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ from torch import fx, nn
 
 from skdeepopt.layers._trace import folded, traced
 from skdeepopt.lowering._weights import set_lowered_weights
+from skdeepopt.quantization._dynamic import place_dynamic_quantizers
 from skdeepopt.quantization._network import ACTIVATION_BITS, Quantization, integer_weights
 from skdeepopt.quantization._placement import place_quantizers
 from skdeepopt.quantization._tensor import QuantizedTensor
@@ -42,12 +43,15 @@ def simulated(
         The operations of the module cannot be followed.
     """
     graph = folded(traced(module, owner=owner))
-    if not quantization.activations:
+    if not quantization.rounds_activations:
         return graph, {}
-    skip = quantization.in_float(module)
-    quantizers = place_quantizers(graph, bits=ACTIVATION_BITS, skip=skip)
-    for key, quantizer in quantizers.items():
-        quantizer.set_grid(*quantization.activations[key])
     weights = integer_weights(graph, quantization)
+    if quantization.dynamic:
+        place_dynamic_quantizers(graph, weights)
+    else:
+        skip = quantization.in_float(module)
+        quantizers = place_quantizers(graph, bits=ACTIVATION_BITS, skip=skip)
+        for key, quantizer in quantizers.items():
+            quantizer.set_grid(*quantization.activations[key])
     set_lowered_weights(graph, weights)
     return graph, weights

@@ -13,7 +13,7 @@ from torch import fx, nn
 from skdeepopt.layers._operations import operation_of
 from skdeepopt.lowering._context import Context, Grid, Quantized, as_numbers, grid_of
 
-__all__ = ["runs_in_float", "set_lowered_weights", "weight_and_bias"]
+__all__ = ["integer_weight", "runs_in_float", "set_lowered_weights", "weight_and_bias"]
 
 _LARGEST_BIAS = 2.0**30
 """Half of what the sums of integer layers hold; products take up the rest."""
@@ -74,6 +74,22 @@ def weight_and_bias(context: Context, node: fx.Node) -> list[str]:
     if layer.bias is not None:
         names.append(context.model.constant(as_numbers(layer.bias), f"{name}.bias"))
     return names
+
+
+def integer_weight(context: Context, node: fx.Node) -> str:
+    """Name of a linear layer's weight as codes, transposed, for products without a bias.
+
+    Parameters
+    ----------
+    context : Context
+    node : torch.fx.Node
+        Call of a linear layer.
+    """
+    name = str(node.target)
+    weight = context.weights[name]
+    scale = as_numbers(weight.scale)
+    parts = [np.ascontiguousarray(_codes(weight).T), scale, np.zeros(scale.shape, np.int8)]
+    return _dequantized(context, parts, f"{name}.weight", axis=1)
 
 
 @torch.no_grad()
@@ -182,10 +198,10 @@ def _written(context: Context, name: str, integers: _Integers) -> list[str]:
     return names
 
 
-def _dequantized(context: Context, parts: list[np.ndarray], name: str) -> str:
+def _dequantized(context: Context, parts: list[np.ndarray], name: str, *, axis: int = 0) -> str:
     names = (name, f"{name}_scale", f"{name}_zero_point")
     inputs = [context.model.constant(*part) for part in zip(parts, names, strict=True)]
-    return context.model.node("DequantizeLinear", inputs, f"{name}_floats", axis=0)
+    return context.model.node("DequantizeLinear", inputs, f"{name}_floats", axis=axis)
 
 
 def _scaled(context: Context, name: str, weight: Quantized) -> str:

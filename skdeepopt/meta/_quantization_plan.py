@@ -26,8 +26,10 @@ from skdeepopt.layers._weighted import Layer, weight_layers
 from skdeepopt.lowering._onnx import to_onnx
 from skdeepopt.lowering._simulated import simulated
 from skdeepopt.meta._base import innermost
+from skdeepopt.quantization._activations import ActivationQuantizer
 from skdeepopt.quantization._adaptation import adapt_to_data
 from skdeepopt.quantization._calibration import calibrate
+from skdeepopt.quantization._dynamic import better_in_float_by_row, place_dynamic_quantizers
 from skdeepopt.quantization._network import (
     ACTIVATION_BITS,
     Quantization,
@@ -45,7 +47,7 @@ from skdeepopt.quantization._weights import quantize_weight
 
 __all__ = ["METHODS", "QuantizationPlan", "Quantized", "calibration_inputs", "engine_name"]
 
-METHODS = ("static", "training", "weight_only")
+METHODS = ("static", "training", "dynamic", "weight_only")
 
 _MANY_BITS = 8
 """With so many, rounding to nearest loses nothing that adaptive rounding would find."""
@@ -74,7 +76,7 @@ class QuantizationPlan:
     Parameters
     ----------
     scheme : Scheme
-    method : {"static", "training", "weight_only"}
+    method : {"static", "training", "dynamic", "weight_only"}
     calibration : str
     epochs : int
         Of a training with rounding.
@@ -164,9 +166,11 @@ class QuantizationPlan:
             None is the plan's.
         """
         graph = traced(model.module_, owner=self.owner)
-        float_layers, quantizers = self._float_layers(model.module_), {}
-        if self.rounds_activations:
-            skip = Quantization(schemes, {}, float_layers).in_float(model.module_)
+        found, quantizers = self._without_grids(model.module_, schemes), {}
+        if found.dynamic:
+            place_dynamic_quantizers(graph, schemes.keys() - found.float_layers)
+        elif self.rounds_activations:
+            skip = found.in_float(model.module_)
             quantizers = place_quantizers(graph, bits=ACTIVATION_BITS, skip=skip)
             for key, grid in activations.items():
                 quantizers[key].set_grid(*grid)
@@ -183,8 +187,7 @@ class QuantizationPlan:
                 sample_weight=sample_weight,
                 hook=hook,
             )
-        grids = {key: (float(q.scale), int(q.zero_point)) for key, q in quantizers.items()}
-        return Quantization(schemes, grids, float_layers)
+        return replace(found, activations=_grids(quantizers))
 
     def by_sensitivity(self, model: Any, inputs: torch.Tensor) -> list[str]:
         """Layers, the one first that changes the answers most when it alone is quantized."""
@@ -198,7 +201,7 @@ class QuantizationPlan:
 
     def engine_for(self, model: Any, quantization: Quantization) -> Engine | None:
         """Engine that answers as the quantized network does; None where its own module does."""
-        if self.engine == "torch" and not quantization.activations:
+        if self.engine == "torch" and not quantization.rounds_activations:
             return None
         graph, weights = simulated(model.module_, quantization, owner=self.owner)
         if self.engine == "torch":
@@ -216,22 +219,29 @@ class QuantizationPlan:
     def _calibrated(
         self, model: Any, schemes: Mapping[str, Scheme], inputs: torch.Tensor
     ) -> Quantization:
-        if not self.rounds_activations or not schemes:
-            return Quantization(schemes, {})
-        module = model.module_
-        found = Quantization(schemes, {}, self._float_layers(module))
-        graph = folded(traced(module, owner=self.owner))
-        skip = found.in_float(module)
+        found = self._without_grids(model.module_, schemes)
+        if found.dynamic or not self.rounds_activations or not schemes:
+            return found
+        graph = folded(traced(model.module_, owner=self.owner))
+        skip = found.in_float(model.module_)
         quantizers = place_quantizers(graph, bits=ACTIVATION_BITS, skip=skip)
         self._calibrate(graph, inputs, quantizers)
-        grids = {key: (float(q.scale), int(q.zero_point)) for key, q in quantizers.items()}
-        return replace(found, activations=grids)
+        return replace(found, activations=_grids(quantizers))
 
-    def _float_layers(self, module: nn.Module) -> tuple[str, ...]:
-        return better_in_float(module) if self.rounds_activations else ()
+    def _without_grids(self, module: nn.Module, schemes: Mapping[str, Scheme]) -> Quantization:
+        """What is quantized, before the grids of the numbers between the layers are found."""
+        if not self.rounds_activations or not schemes:
+            return Quantization(schemes, {})
+        if self.method == "dynamic":
+            return Quantization(schemes, {}, better_in_float_by_row(module), dynamic=True)
+        return Quantization(schemes, {}, better_in_float(module))
 
     def _calibrate(self, graph: Any, inputs: torch.Tensor, quantizers: Any) -> None:
         calibrate(graph, split(inputs), quantizers, method=self.calibration, owner=self.owner)
+
+
+def _grids(quantizers: Mapping[str, ActivationQuantizer]) -> dict[str, tuple[float, int]]:
+    return {key: (float(q.scale), int(q.zero_point)) for key, q in quantizers.items()}
 
 
 def engine_name(model: Any) -> str:

@@ -17,10 +17,11 @@ from skdeepopt._random import seed_from
 from skdeepopt._validation import check_choice, check_flag, check_integer
 from skdeepopt.engines import check_engine
 from skdeepopt.estimators._keeping import named_messages
+from skdeepopt.estimators._state import store_elsewhere
 from skdeepopt.layers._weighted import weight_layers
 from skdeepopt.lowering._onnx import to_onnx
 from skdeepopt.lowering._simulated import simulated
-from skdeepopt.meta._base import DeepWrapper, check_base, trained_copy
+from skdeepopt.meta._base import DeepWrapper, check_base, innermost, trained_copy
 from skdeepopt.meta._budget import check_drop, held_out_rows
 from skdeepopt.meta._figures import file_bytes
 from skdeepopt.meta._quantization_plan import (
@@ -56,10 +57,12 @@ class QuantizedEstimator(DeepWrapper):
         values that a layer's weights share; or "float32", which quantizes nothing and only lets
         the engine answer. The numbers between the layers are rounded to 8 bits, but for "codebook"
         and "float32".
-    method : {"static", "training", "weight_only"}, default="static"
+    method : {"static", "training", "dynamic", "weight_only"}, default="static"
         Round the weights as they are, and find the ranges of the numbers between the layers on
         `calibration_samples`; train on with rounding for `finetune_epochs`, which less than 8 bits
-        need; or leave the numbers between the layers in float.
+        need; let each sample choose the ranges of what linear layers of 64 outputs or more read,
+        and leave other layers in float, as they are faster so; or leave all numbers between the
+        layers in float.
     calibration : {"mse", "minmax", "percentile", "entropy"}, default="mse"
         How a range is chosen: with the least squared error of rounding, all that was seen, all but
         a ten thousandth of it, or with the least loss of information.
@@ -291,7 +294,8 @@ class QuantizedEstimator(DeepWrapper):
     def _fitted_plan(self) -> QuantizationPlan:
         """The plan, as far as ``fit`` could carry it out."""
         plan = replace(self._plan(), engine=self.engine_)
-        return plan if self._quantization.activations else replace(plan, method="weight_only")
+        rounds = self._quantization.rounds_activations
+        return plan if rounds else replace(plan, method="weight_only")
 
     def _in_float(self) -> list[str]:
         """Layers whose weights are on no grid."""
@@ -338,15 +342,14 @@ class QuantizedEstimator(DeepWrapper):
     def _fitted_state(self) -> dict[str, Any]:
         check_is_fitted(self)
         model = copy.deepcopy(self.estimator_)
-        layers = weight_layers(model.module_)
-        for name in self._weights:
-            write_weight(layers[name], torch.zeros_like(layers[name].weight))
+        store_elsewhere(innermost(model), [f"{name}.weight" for name in self._weights])
         return {
             "estimator": model,
             "weights": {n: [w.packed(), w.scale, w.bits, w.kind] for n, w in self._weights.items()},
             "schemes": {n: scheme.name for n, scheme in self._quantization.schemes.items()},
             "activations": {n: list(grid) for n, grid in self._quantization.activations.items()},
             "float_layers": list(self._quantization.float_layers),
+            "dynamic": self._quantization.dynamic,
             "engine": self.engine_,
             "report": self.quantization_report_.to_plain(),
         }
@@ -363,5 +366,6 @@ class QuantizedEstimator(DeepWrapper):
         grids = {n: (float(scale), int(zero)) for n, (scale, zero) in state["activations"].items()}
         self.quantization_report_ = QuantizationReport.from_plain(state["report"])
         plan = replace(self._plan(), engine=state["engine"])
-        found = Quantization(schemes, grids, tuple(state["float_layers"]))
+        is_dynamic = bool(state.get("dynamic"))
+        found = Quantization(schemes, grids, tuple(state["float_layers"]), is_dynamic)
         self._learn(plan.finish(self.estimator_, found))

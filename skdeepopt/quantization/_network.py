@@ -45,11 +45,23 @@ class Quantization:
         between the layers stay in float.
     float_layers : tuple of str, default=()
         Layers that compute in float, with weights on their grids.
+    dynamic : bool, default=False
+        The other layers round what they read to a grid that each row chooses. There are no
+        `activations` then.
     """
 
     schemes: Mapping[str, Scheme]
     activations: Mapping[str, tuple[float, int]]
     float_layers: tuple[str, ...] = ()
+    dynamic: bool = False
+
+    def __post_init__(self) -> None:
+        assert not (self.dynamic and self.activations), "a tensor lies on one grid"
+
+    @property
+    def rounds_activations(self) -> bool:
+        """Whether numbers between the layers are rounded too."""
+        return self.dynamic or bool(self.activations)
 
     def in_float(self, module: nn.Module) -> list[str]:
         """Layers of `module` that compute in float."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -43,6 +44,11 @@ class Branching(nn.Module):
 @pytest.fixture(scope="module", name="base")
 def trained(X, y):
     return CNNClassifier(widths=(16, 12), **SHORT).fit(X, y)
+
+
+@pytest.fixture(scope="module", name="wide")
+def trained_wide(X, y):
+    return CNNClassifier("mlp", widths=(96, 64), **SHORT).fit(X, y)
 
 
 @pytest.fixture(scope="module", name="branching")
@@ -137,6 +143,95 @@ def test_a_file_keeps_every_bit_of_the_answers(base, X, y, scheme, tmp_path):
 
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
     assert repr(again.quantization_report_) == repr(model.quantization_report_)
+
+
+@pytest.mark.parametrize("scheme", ["int8", "int4", "ternary", "binary"])
+def test_dynamic_ranges_give_the_answers_of_the_simulated_network(wide, X, y, scheme):
+    model = quantized(wide, X, y, scheme=scheme, method="dynamic")
+
+    np.testing.assert_allclose(model.decision_function(X), simulated_logits(model, X), atol=2e-3)
+    assert model.quantization_report_.agreement == 1.0
+    assert len(list(model.simulated_module_.dynamic_quantizers.children())) == 2
+
+
+def test_with_dynamic_ranges_a_sample_alone_gets_the_answer_that_it_gets_among_others(X):
+    targets = np.random.default_rng(0).normal(size=(len(X), 64))  # So many that all is rounded.
+    base = CNNRegressor("mlp", widths=(64,), **SHORT).fit(X, targets)
+    model = quantized(base, X, targets, method="dynamic")
+
+    among = model.predict(np.concatenate([X, 1000 * X]))[: len(X)]
+
+    alone = np.concatenate([model.predict(row[None]) for row in X])
+    np.testing.assert_array_equal(alone, among)
+
+
+def test_dynamic_ranges_need_no_calibration(wide, X, y):
+    models = [
+        quantized(wide, X, y, method="dynamic", calibration=calibration, calibration_samples=size)
+        for calibration, size in (("minmax", 1), ("entropy", 60))
+    ]
+
+    np.testing.assert_array_equal(*(model.decision_function(X) for model in models))
+    assert np.abs(models[0].predict_proba(X) - wide.predict_proba(X)).max() < 0.02
+
+
+def test_a_file_keeps_dynamic_ranges(wide, X, y, tmp_path):
+    model = quantized(wide, X, y, method="dynamic")
+
+    again = load(save(model, tmp_path / "model"))
+
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    assert hasattr(again.simulated_module_, "dynamic_quantizers")
+
+
+@pytest.mark.parametrize("scheme", ["int8", "ternary"])
+def test_further_training_keeps_dynamic_ranges(wide, X, y, scheme):
+    model = quantized(wide, X, y, scheme=scheme, method="dynamic")
+    before = model.predict_proba(X)
+
+    model.finetune(X, y, epochs=1, lr=0.01)
+
+    assert most_values(model) <= (255 if scheme == "int8" else 3)
+    assert np.abs(model.predict_proba(X) - before).max() > 1e-4
+    assert hasattr(model.simulated_module_, "dynamic_quantizers")
+    np.testing.assert_allclose(model.decision_function(X), simulated_logits(model, X), atol=2e-3)
+
+
+@pytest.mark.parametrize("scheme", ["codebook3", "float32"])
+def test_dynamic_ranges_are_for_weights_that_are_integers(wide, X, y, scheme):
+    dynamic, plain = (
+        quantized(wide, X, y, scheme=scheme, method=method) for method in ("dynamic", "weight_only")
+    )
+
+    np.testing.assert_array_equal(dynamic.decision_function(X), plain.decision_function(X))
+
+
+def test_torch_answers_with_dynamic_ranges_as_the_reference(wide, X, y):
+    model = quantized(wide, X, y, method="dynamic", engine="torch")
+
+    np.testing.assert_array_equal(
+        model.decision_function(X).astype(np.float32), simulated_logits(model, X)
+    )
+    assert np.abs(model.decision_function(X) - wide.decision_function(X)).max() > 1e-5
+
+
+@pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed")
+def test_openvino_answers_with_dynamic_ranges(wide, X, y):
+    model = quantized(wide, X, y, method="dynamic", engine="openvino")
+
+    assert model.engine_ == "openvino"
+    np.testing.assert_allclose(model.decision_function(X), simulated_logits(model, X), atol=2e-3)
+
+
+def test_a_pruned_network_with_dynamic_ranges_keeps_them(X, y):
+    inner = QuantizedEstimator(CNNClassifier("mlp", **SHORT), method="dynamic")
+    model = PrunedEstimator(
+        inner, granularity="channel", pruning_ratio=0.3, finetune_epochs=1, random_state=0
+    ).fit(X, y)
+
+    held = model.estimator_
+    assert hasattr(held.simulated_module_, "dynamic_quantizers")
+    np.testing.assert_allclose(model.decision_function(X), simulated_logits(held, X), atol=2e-3)
 
 
 def test_files_shrink_with_the_bits(X, y, tmp_path):
