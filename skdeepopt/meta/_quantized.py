@@ -15,7 +15,7 @@ from torch import nn
 
 from skdeepopt._random import seed_from
 from skdeepopt._validation import check_choice, check_flag, check_integer
-from skdeepopt.engines import check_engine
+from skdeepopt.engines import check_engine, installed_engines
 from skdeepopt.estimators._keeping import named_messages
 from skdeepopt.estimators._state import store_elsewhere
 from skdeepopt.layers._weighted import weight_layers
@@ -365,7 +365,20 @@ class QuantizedEstimator(DeepWrapper):
             write_weight(layers[name], weight.values())
         grids = {n: (float(scale), int(zero)) for n, (scale, zero) in state["activations"].items()}
         self.quantization_report_ = QuantizationReport.from_plain(state["report"])
-        plan = replace(self._plan(), engine=state["engine"])
+        plan = replace(self._plan(), engine=_installed(state["engine"]))
         is_dynamic = bool(state.get("dynamic"))
         found = Quantization(schemes, grids, tuple(state["float_layers"]), is_dynamic)
         self._learn(plan.finish(self.estimator_, found))
+
+
+def _installed(engine: str) -> str:
+    """The engine of a model file, or what there is in its place."""
+    if engine in installed_engines():
+        return engine
+    warnings.warn(
+        f"QuantizedEstimator was fitted with the engine {engine!r}, which is not installed here; "
+        f'another one answers. Did you mean to install it: pip install "skdeepopt[{engine}]"?',
+        UserWarning,
+        stacklevel=2,
+    )
+    return "auto"

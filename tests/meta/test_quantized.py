@@ -446,3 +446,16 @@ def test_the_report_reads_as_a_table(base, X, y):
     ]
     assert "latency of 1, ms" in repr(report)
     assert type(report).from_plain(report.to_plain()) == report
+
+
+def test_a_file_of_an_engine_that_is_missing_is_answered_by_another(
+    base, X, y, tmp_path, monkeypatch
+):
+    model = quantized(base, X, y)
+    path = save(model, tmp_path / "model")
+    monkeypatch.setattr("skdeepopt.meta._quantized.installed_engines", lambda: ("torch",))
+
+    with pytest.warns(UserWarning, match=r"'onnxruntime', which is not installed.*pip install"):
+        again = load(path)
+
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
