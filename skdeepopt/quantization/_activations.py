@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import nn
@@ -11,11 +11,40 @@ from torch import nn
 from skdeepopt._validation import check_integer
 from skdeepopt.quantization._observers import Observer
 
-__all__ = ["ActivationQuantizer"]
+__all__ = ["ActivationQuantizer", "Grid", "grid_gradients", "on_grid"]
+
+aten = torch.ops.aten
 
 _MOST_BITS = 8
 _SMALLEST_STEP = 1e-8
 """A step size that is learned stays above this; at zero the grid would be a point."""
+
+_SLACK = 1e-3
+"""In steps. A number on an end of the grid is not clipped yet, whichever way its quotient was
+rounded."""
+
+
+class Grid(NamedTuple):
+    """Where the values of a tensor may lie: whole multiples of a step.
+
+    Parameters
+    ----------
+    step : Tensor of shape ()
+    lowest, highest : float
+        Least and largest multiple, of the full grid.
+    is_rectified : bool, default=False
+        Whether the numbers pass a ReLU first, which the grid then does the work of.
+    """
+
+    step: torch.Tensor
+    lowest: float
+    highest: float
+    is_rectified: bool = False
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Multiples between which a gradient passes, both excluded."""
+        return 0.0 if self.is_rectified else self.lowest - _SLACK, self.highest + _SLACK
 
 
 class ActivationQuantizer(nn.Module):
@@ -79,7 +108,7 @@ class ActivationQuantizer(nn.Module):
     @property
     def range(self) -> tuple[float, float]:
         """Least and largest value on the grid."""
-        step, zero = float(self.scale), int(self.zero_point)
+        step, zero = float(self.scale.detach()), int(self.zero_point)
         return -zero * step, (self.top - zero) * step
 
     def set_range(self, low: float, high: float) -> None:
@@ -167,12 +196,21 @@ class ActivationQuantizer(nn.Module):
             return x
         if not self._is_ready and not torch.compiler.is_compiling():
             self._check_ready()
-        step = self.scale.detach()
-        if isinstance(self.scale, nn.Parameter):
-            step = step.clamp_min(_SMALLEST_STEP)
         if torch.is_grad_enabled() and (x.requires_grad or self.scale.requires_grad):
-            return _OnGrid.apply(x, self.scale, step, self.zero_point, self.top)
-        return _on_grid(x, step, self.zero_point, self.top)
+            return _OnGrid.apply(x, self.scale, self.grid())
+        codes = x.div(self._step()).round_().add_(self.zero_point).clamp_(0, self.top)
+        return codes.sub_(self.zero_point).mul_(self._step())
+
+    def grid(self, *, rectified: bool = False) -> Grid:
+        """Where the values lie.
+
+        Parameters
+        ----------
+        rectified : bool, default=False
+            Whether a ReLU comes first that is left to the grid.
+        """
+        zero = float(self.zero_point)
+        return Grid(self._step(), -zero, self.top - zero, rectified)
 
     def extra_repr(self) -> str:
         """Bits, and the range where there is one."""
@@ -180,6 +218,10 @@ class ActivationQuantizer(nn.Module):
             return f"bits={self.bits}"
         low, high = self.range
         return f"bits={self.bits}, range=({low:.4g}, {high:.4g})"
+
+    def _step(self) -> torch.Tensor:
+        step = self.scale.detach()
+        return step.clamp_min(_SMALLEST_STEP) if isinstance(self.scale, nn.Parameter) else step
 
     def _check_ready(self) -> None:
         if not self.has_range:
@@ -203,42 +245,89 @@ class ActivationQuantizer(nn.Module):
         self._is_ready = False
 
 
-def _on_grid(
-    x: torch.Tensor, step: torch.Tensor, zero_point: torch.Tensor, top: int
-) -> torch.Tensor:
-    codes = x.div(step).round_().add_(zero_point).clamp_(0, top)
-    return codes.sub_(zero_point).mul_(step)
+def on_grid(
+    x: torch.Tensor, grid: Grid, *, learns: bool
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Nearest values on a grid, and how each moves when the step does.
+
+    The numbers are rounded in float32 at least, whatever format they come in.
+
+    Parameters
+    ----------
+    x : Tensor
+    grid : Grid
+    learns : bool
+        Whether the step needs a gradient.
+
+    Returns
+    -------
+    values : Tensor
+        Of the format and strides of `x`.
+    slopes : Tensor or None
+        Derivative of each value with respect to the step; None where none is needed.
+
+    References
+    ----------
+    Esser et al. (2020), arXiv:1902.08153, equations 1 to 3.
+    """
+    is_short = x.dtype in (torch.bfloat16, torch.float16)
+    # In place, and with numbers for bounds: each new tensor of this size takes as long as three
+    # operations, and products with masks take ten times as long.
+    ratio = x.float().div_(grid.step) if is_short else x / grid.step
+    slopes = aten.hardtanh_backward(ratio, ratio, *grid.ends) if learns else None
+    codes = ratio.round_().clamp_(0.0 if grid.is_rectified else grid.lowest, grid.highest)
+    if slopes is not None:
+        slopes = torch.sub(codes, slopes, out=slopes).to(x.dtype)
+    return codes.mul_(grid.step).to(x.dtype), slopes
+
+
+def grid_gradients(
+    gradient: torch.Tensor, x: torch.Tensor, slopes: torch.Tensor | None, grid: Grid
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Gradients of what was rounded, and of the step.
+
+    It passes straight through where nothing is clipped.
+
+    Parameters
+    ----------
+    gradient : Tensor
+        Of the loss, with respect to the values.
+    x : Tensor
+        What was rounded.
+    slopes : Tensor or None
+        From :func:`on_grid`.
+    grid : Grid
+
+    Returns
+    -------
+    of_x : Tensor
+    of_step : float32 Tensor of shape (), or None where there are no slopes
+
+    References
+    ----------
+    Esser et al. (2020), arXiv:1902.08153, equations 3 and 5, and section 2.2 (scale).
+    """
+    step = float(grid.step)
+    below, above = grid.ends
+    of_x = aten.hardtanh_backward(gradient, x, below * step, above * step)
+    if slopes is None:
+        return of_x, None
+    n_elements = x.numel() / max(1, len(x)) if x.ndim else 1
+    damping = 1 / math.sqrt(max(1, n_elements) * (grid.highest - grid.lowest))
+    return of_x, (gradient * slopes).sum().to(grid.step.dtype).mul_(damping)
 
 
 class _OnGrid(torch.autograd.Function):
-    """Gradients of Esser et al. (2020), equations 3 and 5, and the scale of section 2.2."""
+    """`scale` is there for its gradient; the grid has its value, above zero."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        x: torch.Tensor,
-        scale: torch.Tensor,
-        step: torch.Tensor,
-        zero_point: torch.Tensor,
-        top: int,
-    ) -> torch.Tensor:
-        """`scale` is there for its gradient; `step` is its value, above zero."""
-        ctx.save_for_backward(x, step, zero_point)
-        ctx.top = top
-        return _on_grid(x, step, zero_point, top)
+    def forward(ctx: Any, x: torch.Tensor, scale: torch.Tensor, grid: Grid) -> torch.Tensor:
+        values, slopes = on_grid(x, grid, learns=ctx.needs_input_grad[1])
+        ctx.save_for_backward(x, slopes)
+        ctx.grid = grid
+        return values
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """Straight through where nothing is clipped, and on to the scale."""
-        x, step, zero_point = ctx.saved_tensors
-        (gradient,) = gradients
-        # Numbers for bounds, `where` and in place: products with masks take ten times as long.
-        ratio, zero = x / step, float(zero_point)
-        clipped = ratio.clamp(-zero, ctx.top - zero)
-        passed = torch.where(clipped == ratio, gradient, 0.0)
-        if not ctx.needs_input_grad[1]:
-            return passed, None, None, None, None
-        slopes = clipped.round_().mul_(gradient).sum() - ratio.mul_(passed).sum()
-        n_elements = x.numel() / max(1, len(x)) if x.ndim else 1
-        damping = 1 / math.sqrt(max(1, n_elements) * ctx.top)
-        return passed, slopes.mul(damping).to(step.dtype), None, None, None
+        x, slopes = ctx.saved_tensors
+        return *grid_gradients(gradients[0], x, slopes, ctx.grid), None

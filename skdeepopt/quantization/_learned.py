@@ -16,6 +16,7 @@ from skdeepopt.layers._weighted import Layer, weight_layers
 from skdeepopt.quantization._scheme import Scheme
 from skdeepopt.quantization._straight_through import (
     LEAST_STEP,
+    Tape,
     to_signs,
     to_steps,
     to_table,
@@ -28,6 +29,7 @@ __all__ = [
     "Codebook",
     "LearnedStep",
     "Ternary",
+    "WeightQuantizer",
     "bake_weight_quantizers",
     "clip_weights",
     "quantization_for_training",
@@ -36,18 +38,29 @@ __all__ = [
 ]
 
 
-class _WeightQuantizer(nn.Module):
+class WeightQuantizer(nn.Module):
     """Parametrization whose weight lies on a grid; the Parameter behind it is as free as ever."""
 
     draws: ClassVar[bool] = False
     """No random numbers, so that a training need not set any aside for it."""
+
+    def forward(self, weight: torch.Tensor, tape: Tape | None = None) -> torch.Tensor:
+        """Rounded weight.
+
+        Parameters
+        ----------
+        weight : Tensor of shape (n_channels, ...)
+        tape : Tape or None, default=None
+            Keeps what the backward pass needs; None leaves that to autograd.
+        """
+        raise NotImplementedError
 
     def right_inverse(self, weight: torch.Tensor) -> torch.Tensor:
         """`weight` itself, so that the Parameter stays the one that an optimizer knows."""
         return weight
 
 
-class LearnedStep(_WeightQuantizer):
+class LearnedStep(WeightQuantizer):
     """Weight in multiples of a step for each channel, which is trained with the weight.
 
     Parameters
@@ -74,14 +87,14 @@ class LearnedStep(_WeightQuantizer):
         """Positive step of each channel."""
         return self.step.detach().abs().clamp_min(LEAST_STEP)
 
-    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+    def forward(self, weight: torch.Tensor, tape: Tape | None = None) -> torch.Tensor:
         """Code times step."""
         top = 2 ** (self.bits - 1) - 1
         n_weights = weight.numel() // max(len(weight), 1)
-        return to_steps(weight, self.step, top, 1 / math.sqrt(max(n_weights * top, 1)))
+        return to_steps(weight, self.step, top, 1 / math.sqrt(max(n_weights * top, 1)), tape)
 
 
-class Ternary(_WeightQuantizer):
+class Ternary(WeightQuantizer):
     """Weight as -1, 0 or 1 times a scale of its channel, both anew whenever the weight is read.
 
     References
@@ -89,12 +102,12 @@ class Ternary(_WeightQuantizer):
     Li & Liu (2016), arXiv:1605.04711, section 2.
     """
 
-    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+    def forward(self, weight: torch.Tensor, tape: Tape | None = None) -> torch.Tensor:
         """Code times scale."""
-        return to_three_values(weight)
+        return to_three_values(weight, tape)
 
 
-class Binary(_WeightQuantizer):
+class Binary(WeightQuantizer):
     """Weight as -1 or 1 times a scale of its channel; one outside [-1, 1] gets no gradient.
 
     Keep the weights inside with `clip_weights` after each step of the optimizer.
@@ -115,12 +128,12 @@ class Binary(_WeightQuantizer):
         super().__init__()
         self.scaled = scaled
 
-    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+    def forward(self, weight: torch.Tensor, tape: Tape | None = None) -> torch.Tensor:
         """Sign times scale."""
-        return to_signs(weight, self.scaled)
+        return to_signs(weight, self.scaled, tape)
 
 
-class Codebook(_WeightQuantizer):
+class Codebook(WeightQuantizer):
     """Weight in the nearest values of a table, which is trained with it.
 
     Parameters
@@ -142,9 +155,9 @@ class Codebook(_WeightQuantizer):
         self.table = nn.Parameter(table.detach().clone())
         self.register_buffer("free", (table.detach() != 0).to(table.dtype))
 
-    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+    def forward(self, weight: torch.Tensor, tape: Tape | None = None) -> torch.Tensor:
         """Nearest values."""
-        return to_table(weight, self.table, self.free)
+        return to_table(weight, self.table, self.free, tape)
 
 
 def quantization_for_training(layer: Layer, scheme: Scheme) -> nn.Module:
@@ -186,7 +199,7 @@ def weight_quantizer_of(layer: Layer) -> nn.Module | None:
     if not parametrize.is_parametrized(layer, "weight"):
         return None
     parts = parametrizations_of(layer)
-    return next((part for part in parts if isinstance(part, _WeightQuantizer)), None)
+    return next((part for part in parts if isinstance(part, WeightQuantizer)), None)
 
 
 def set_weight_quantizers(module: nn.Module, schemes: Mapping[str, Scheme]) -> None:

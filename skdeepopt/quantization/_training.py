@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import fx
 
+from skdeepopt.layers._weighted import weight_layers
 from skdeepopt.quantization._activations import ActivationQuantizer
 from skdeepopt.quantization._learned import (
     bake_weight_quantizers,
@@ -35,6 +36,9 @@ class QuantizedTraining:
     the norm multiplies each channel by a number, which the channel's scale takes in: what was
     trained is what runs.
 
+    The grid of the network's input stays as it was calibrated: the data do not change, and the
+    gradient of this one number would cost as much as half a network, that of all pixels.
+
     References
     ----------
     Esser, McKinstry, Bablani, Appuswamy & Modha (2020), arXiv:1902.08153 (learned steps).
@@ -50,17 +54,21 @@ class QuantizedTraining:
         self.graph = graph
         self.schemes = dict(schemes)
         self.quantizers = dict(quantizers)
+        self._binary = [
+            layer for name, layer in weight_layers(graph).items() if self._is_binary(name)
+        ]
 
     def before_training(self, n_steps: int) -> bool:
         """Put the quantizers of the weights in; their steps are new parameters."""
         set_weight_quantizers(self.graph, self.schemes)
-        for quantizer in self.quantizers.values():
-            quantizer.learn(True)
+        for key, quantizer in self.quantizers.items():
+            quantizer.learn(key != "input")
         return True
 
     def after_step(self, progress: float) -> bool:
         """Keep binary weights within reach of a change of sign."""
-        clip_weights(self.graph)
+        for layer in self._binary:
+            clip_weights(layer)
         return False
 
     def penalty(self) -> torch.Tensor | None:
@@ -72,3 +80,6 @@ class QuantizedTraining:
         for quantizer in self.quantizers.values():
             quantizer.learn(False)
         bake_weight_quantizers(self.graph)
+
+    def _is_binary(self, name: str) -> bool:
+        return name in self.schemes and self.schemes[name].kind == "binary"

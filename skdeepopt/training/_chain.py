@@ -1,21 +1,29 @@
 """Forward and backward pass of a plain chain of layers, without autograd.
 
 A step of a small network spends a quarter of its time in Python's module calls, autocast and the
-autograd graph rather than in arithmetic. For an ``nn.Sequential`` of known layers the backward
-pass is known beforehand, so that both passes can call the kernels outright. The arithmetic is that
-of autograd under autocast, kernel by kernel.
+autograd graph rather than in arithmetic. For an ``nn.Sequential`` of known layers, or a graph that
+is as plain, the backward pass is known beforehand, so that both passes can call the kernels
+outright. The arithmetic is that of autograd under autocast, kernel by kernel.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 from torch.nn.modules import module as module_internals
 from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
-from skdeepopt.training._chain_links import LINKS, Link, NormLink, WeightLink
+from skdeepopt.training._chain_links import (
+    LINKS,
+    Link,
+    NormLink,
+    QuantizerLink,
+    ReLULink,
+    WeightLink,
+)
 
 __all__ = ["Chain"]
 
@@ -31,7 +39,6 @@ class Chain:
 
     def __init__(self, links: list[Link]) -> None:
         self.links = links
-        self._first = next(i for i, link in enumerate(links) if link.has_parameters)
 
     @property
     def draws(self) -> bool:
@@ -43,8 +50,9 @@ class Chain:
         """Chain of `module`, or None where only autograd knows what to do.
 
         That is where a layer is of an unknown or derived class, has hooks or frozen parameters,
-        is in evaluation mode, or shares parameters with another. Parametrized weights (masks,
-        fake quantizers) are no hindrance: autograd goes through them alone.
+        is in evaluation mode, or shares parameters with another; and where a graph is more than
+        a sequence of layers, each called once. Parametrized weights (masks, fake quantizers) are
+        no hindrance: autograd goes through them alone.
         """
         layers = _layers(module)
         parameters = [p for layer in layers or [] for p in layer.parameters()]
@@ -81,21 +89,50 @@ class Chain:
         gradient : Tensor
             Of the loss, with respect to the outputs of the last forward pass.
         """
+        # Looked up at every step, since a quantizer may begin to learn, or end.
+        learning = (i for i, link in enumerate(self.links) if link.has_parameters)
+        first = next(learning, len(self.links))
         with torch.no_grad():
-            for position in range(len(self.links) - 1, self._first - 1, -1):
-                gradient = self.links[position].backward(gradient, position > self._first)
+            for position in range(len(self.links) - 1, first - 1, -1):
+                gradient = self.links[position].backward(gradient, position > first)
+        for link in self.links[:first]:
+            link.kept = ()
 
 
 def _layers(module: nn.Module) -> list[nn.Module] | None:
     """Leaves of nested sequences, None where something else is among them."""
-    if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
-        parts = [_layers(part) for part in module]
-        return None if None in parts else [leaf for part in parts for leaf in part or []]
+    parts = _parts(module)
+    if parts is not None:
+        leaves = [_layers(part) for part in parts]
+        return None if None in leaves else [leaf for some in leaves for leaf in some or []]
     link = LINKS.get(type_before_parametrizations(module))
     if link is None or not link.takes(module):
         return None
     known = {"weight"} if issubclass(link, WeightLink) else set()
     return [module] if _parametrized(module) <= known else None
+
+
+def _parts(module: nn.Module) -> list[nn.Module] | None:
+    """What a sequence calls, in order; None where `module` is none."""
+    if isinstance(module, fx.GraphModule):
+        return _called(module)
+    if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
+        return list(module)
+    return None
+
+
+def _called(graph: fx.GraphModule) -> list[nn.Module] | None:
+    """What a graph calls, where each reads what the one before gives and no other reads that."""
+    nodes = list(graph.graph.nodes)
+    operations = ["placeholder", *["call_module"] * (len(nodes) - 2), "output"]
+    names = [str(node.target) for node in nodes[1:-1]]
+    is_plain = (
+        [node.op for node in nodes] == operations
+        and all(node.args == (source,) for source, node in pairwise(nodes))
+        and not any(node.kwargs for node in nodes)
+        and len(set(names)) == len(names)
+    )
+    return [graph.get_submodule(name) for name in names] if is_plain else None
 
 
 def _parametrized(layer: Any) -> set[str]:
@@ -109,8 +146,22 @@ def _linked(layers: list[nn.Module]) -> list[Link]:
         if isinstance(layer, nn.ReLU) and links and isinstance(links[-1], NormLink):
             links[-1].rectifies = True
         elif not _does_nothing(layer):
-            links.append(LINKS[type_before_parametrizations(layer)](layer))
+            link = LINKS[type_before_parametrizations(layer)](layer)
+            if isinstance(link, QuantizerLink):
+                link.rectifies = _leave_out_rectifier(links)
+            links.append(link)
     return links
+
+
+def _leave_out_rectifier(links: list[Link]) -> bool:
+    """Whether there was one at the end."""
+    if links and isinstance(links[-1], ReLULink):
+        links.pop()
+        return True
+    if links and isinstance(links[-1], NormLink) and links[-1].rectifies:
+        links[-1].rectifies = False
+        return True
+    return False
 
 
 def _does_nothing(layer: nn.Module) -> bool:

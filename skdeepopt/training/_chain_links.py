@@ -9,9 +9,12 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from skdeepopt.nets._blocks import Flatten, Standardize
+from skdeepopt.quantization._activations import ActivationQuantizer, grid_gradients, on_grid
+from skdeepopt.quantization._learned import WeightQuantizer
+from skdeepopt.quantization._straight_through import Tape
 from skdeepopt.training._convolution import has_fast_gradients, strided_gradients
 
-__all__ = ["LINKS", "Link", "NormLink", "WeightLink"]
+__all__ = ["LINKS", "Link", "NormLink", "QuantizerLink", "ReLULink", "WeightLink"]
 
 aten = torch.ops.aten
 
@@ -68,7 +71,7 @@ class WeightLink(Link):
 
     def __init__(self, layer: Any) -> None:
         super().__init__(layer)
-        self._computed: torch.Tensor | None = None
+        self._computed: torch.Tensor | Tape | None = None
 
     @property
     def draws(self) -> bool:  # type: ignore[override]
@@ -83,16 +86,23 @@ class WeightLink(Link):
     def _weight(self, dtype: torch.dtype) -> torch.Tensor:
         if not self._is_parametrized():
             return self.layer.weight.to(dtype)
-        for parameter in self.layer.parametrizations.parameters():
+        parts = self.layer.parametrizations.weight
+        for parameter in parts.parameters():
             parameter.grad = None
+        if len(parts) == 1 and isinstance(parts[0], WeightQuantizer):
+            self._computed = Tape()
+            return parts[0](parts.original, self._computed).to(dtype)
         with torch.enable_grad():
-            self._computed = self.layer.weight
-        return self._computed.detach().to(dtype)
+            weight = self.layer.weight
+        self._computed = weight
+        return weight.detach().to(dtype)
 
     def _take_gradient(self, gradient: torch.Tensor) -> None:
         computed, self._computed = self._computed, None
         if computed is None:
             self.layer.weight.grad = gradient.float()
+        elif isinstance(computed, Tape):
+            self.layer.parametrizations.weight.original.grad = computed.backward(gradient.float())
         elif computed.requires_grad:
             computed.backward(gradient.float())
 
@@ -218,6 +228,34 @@ class ReLULink(Link):
         return aten.threshold_backward(gradient, outputs, 0)
 
 
+class QuantizerLink(Link):
+    """A quantizer of activations, with the ReLU before it where there is one."""
+
+    rectifies = False
+
+    @property
+    def has_parameters(self) -> bool:  # type: ignore[override]
+        """Whether the step is learned now."""
+        return isinstance(self.layer.scale, nn.Parameter)
+
+    @classmethod
+    def takes(cls, layer: ActivationQuantizer) -> bool:
+        return layer.observer is None and layer.has_range
+
+    def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        grid = self.layer.grid(rectified=self.rectifies)
+        outputs, slopes = on_grid(inputs, grid, learns=self.has_parameters)
+        self.kept = inputs, slopes, grid
+        return outputs
+
+    def backward(self, gradient: torch.Tensor, needs_inputs: bool) -> Any:
+        inputs, slopes, grid = self._taken()
+        of_inputs, of_scale = grid_gradients(gradient.to(inputs.dtype), inputs, slopes, grid)
+        if of_scale is not None:
+            self.layer.scale.grad = of_scale
+        return of_inputs
+
+
 class MaxPoolLink(Link):
     """Max pooling."""
 
@@ -292,6 +330,7 @@ def _pair(value: Any) -> tuple[int, int]:
 LINKS: dict[type[nn.Module], type[Link]] = {
     Flatten: FlattenLink,
     Standardize: StandardizeLink,
+    ActivationQuantizer: QuantizerLink,
     nn.AdaptiveAvgPool2d: AveragePoolLink,
     nn.BatchNorm2d: NormLink,
     nn.Conv2d: ConvolutionLink,

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from skdeepopt.quantization._activations import ActivationQuantizer
+from skdeepopt.quantization._activations import ActivationQuantizer, grid_gradients, on_grid
 
 ends = st.floats(-1e4, 1e4, width=32)
 bits = st.integers(2, 8)
@@ -192,6 +192,92 @@ def test_the_gradient_of_the_scale_is_that_of_the_paper():
     assert quantizer.scale.grad.item() == pytest.approx(by_hand / math.sqrt(2 * 3))
 
 
+def by_autograd(quantizer, inputs, gradient):
+    """Esser 2020, appendix A: the same in autograd's operations, in double precision."""
+    step = quantizer.scale.detach().double().requires_grad_()
+    zero, inputs = int(quantizer.zero_point), inputs.double().requires_grad_()
+    ratio = (inputs / step).clamp(-zero, quantizer.top - zero)
+    values = ((ratio.round() - ratio).detach() + ratio) * step
+    values.backward(gradient.double())
+    return inputs.grad, step.grad / math.sqrt(inputs[0].numel() * quantizer.top)
+
+
+@settings(deadline=None)
+@given(ends, ends, bits, st.integers(0, 2**32))
+def test_the_gradients_are_those_of_the_paper(one, other, n_bits, seed):
+    torch.manual_seed(seed)
+    low, high = sorted((one, other))
+    assume(high - low > 1e-3)
+    quantizer = quantizer_for(low, high, n_bits)
+    # Neither halfway between two values nor at an end, where the format would decide.
+    codes, parts = torch.randint(-300, 300, (8, 30)), torch.rand(8, 30) * 0.4 + 0.05
+    inputs, gradient = (codes + parts) * quantizer.scale, torch.randn(8, 30)
+    wanted = by_autograd(quantizer, inputs, gradient)
+    quantizer.learn(True)
+    inputs.requires_grad_()
+
+    quantizer(inputs).backward(gradient)
+
+    assert torch.equal(inputs.grad, wanted[0].float())
+    torch.testing.assert_close(quantizer.scale.grad, wanted[1].float(), rtol=1e-4, atol=1e-4)
+
+
+@settings(deadline=None)
+@given(ends, ends, bits, st.integers(0, 2**32))
+def test_in_bfloat16_only_the_result_is_rounded_further(one, other, n_bits, seed):
+    quantizer = quantizer_for(*sorted((one, other)), n_bits)
+    inputs = torch.randn(300, generator=torch.Generator().manual_seed(seed)) * one
+
+    values, _ = on_grid(inputs.bfloat16(), quantizer.grid(), learns=False)
+
+    assert torch.equal(values, quantizer(inputs.bfloat16().float()).bfloat16())
+
+
+def test_in_bfloat16_the_gradient_of_the_scale_is_nearly_that_of_double_precision():
+    torch.manual_seed(0)
+    quantizer = quantizer_for(-100, 155)
+    inputs, gradient = torch.randn(2, 16, 400).bfloat16()
+    inputs = inputs * 60
+    _, wanted = by_autograd(quantizer, inputs, gradient)
+    quantizer.learn(True)
+
+    quantizer(inputs).backward(gradient)
+
+    assert quantizer.scale.grad.item() == pytest.approx(wanted.item(), rel=0.02)
+
+
+@pytest.mark.parametrize("low", [0.0, -0.7])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_rectified_grid_does_what_a_relu_before_it_does(low, dtype):
+    torch.manual_seed(0)
+    quantizer = quantizer_for(low, 1.0)
+    quantizer.learn(True)
+    inputs, gradient = torch.randn(2, 8, 30).to(dtype)
+    followed = inputs.clone().requires_grad_()
+    grid = quantizer.grid(rectified=True)
+
+    wanted = quantizer(torch.relu(followed))
+    wanted.backward(gradient)
+    values, slopes = on_grid(inputs, grid, learns=True)
+    of_inputs, of_step = grid_gradients(gradient, inputs, slopes, grid)
+
+    assert torch.equal(values, wanted)
+    assert torch.equal(of_inputs, followed.grad)
+    assert torch.equal(of_step, quantizer.scale.grad)
+
+
+@pytest.mark.parametrize("learns", [False, True])
+def test_the_memory_format_stays_in_both_passes(learns):
+    quantizer = quantizer_for(-1, 1)
+    quantizer.learn(learns)
+    inputs = torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last).requires_grad_()
+
+    values = quantizer(inputs)
+    values.backward(torch.ones_like(values))
+
+    assert values.stride() == inputs.grad.stride() == inputs.stride()
+
+
 def test_a_learned_scale_moves_towards_less_error():
     torch.manual_seed(0)
     quantizer, inputs = quantizer_for(0, 10, 3), torch.rand(64, 16)
@@ -280,4 +366,7 @@ def test_an_empty_batch_has_a_gradient():
 
 def test_its_description_has_the_range():
     assert repr(ActivationQuantizer(4)) == "ActivationQuantizer(bits=4)"
-    assert repr(quantizer_for(0, 15, 4)) == "ActivationQuantizer(bits=4, range=(0, 15))"
+    quantizer = quantizer_for(0, 15, 4)
+    assert repr(quantizer) == "ActivationQuantizer(bits=4, range=(0, 15))"
+    quantizer.learn(True)
+    assert repr(quantizer) == "ActivationQuantizer(bits=4, range=(0, 15))"

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from skdeepopt.quantization._straight_through import (
+    Tape,
     to_signs,
     to_steps,
     to_table,
@@ -79,6 +80,45 @@ def test_shapes_stay(name, shape):
     values.sum().backward()
 
     assert values.shape == weight.grad.shape == shape
+
+
+LEARNING = {
+    "steps": lambda weight, learned, tape: to_steps(weight, learned, 7, 0.1, tape),
+    "three values": lambda weight, learned, tape: to_three_values(weight, tape),
+    "scaled signs": lambda weight, learned, tape: to_signs(weight, True, tape),
+    "table": lambda weight, learned, tape: to_table(weight, learned, torch.ones(4), tape),
+}
+
+
+@pytest.mark.parametrize("name", LEARNING)
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_a_tape_gives_autograds_values_and_gradients(name, memory_format):
+    torch.manual_seed(0)
+    weight, gradient = (torch.randn(4, 5, 3, 3).to(memory_format=memory_format) for _ in range(2))
+    one, other = (torch.tensor([-0.4, 0.1, 0.2, 0.3], requires_grad=True) for _ in range(2))
+    tape, followed = Tape(), weight.clone().requires_grad_()
+
+    values = LEARNING[name](followed, one, None)
+    values.backward(gradient)
+    mine = LEARNING[name](weight, other, tape)
+    by_weight = tape.backward(gradient)
+
+    assert torch.equal(mine, values)
+    assert torch.equal(by_weight, followed.grad)
+    assert by_weight.stride() == weight.stride()
+    assert (one.grad is None) == (other.grad is None)
+    assert one.grad is None or torch.equal(one.grad, other.grad)
+
+
+@pytest.mark.parametrize("name", ROUNDINGS)
+def test_autocast_changes_no_value(name):
+    weight = torch.randn(4, 5, 3, 3)
+    wanted = ROUNDINGS[name](weight)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        values = ROUNDINGS[name](weight)
+
+    assert torch.equal(values, wanted)
 
 
 def test_a_step_that_does_not_learn_costs_no_gradient():

@@ -2,10 +2,17 @@ import copy
 
 import pytest
 import torch
-from torch import nn
+from torch import fx, nn
 from torch.nn.utils import parametrize
 
+from skdeepopt.layers._trace import traced
+from skdeepopt.layers._weighted import weight_layers
 from skdeepopt.nets import MLP, CompactCNN, LeNet5, ResidualCNN, Standardize
+from skdeepopt.quantization._activations import ActivationQuantizer
+from skdeepopt.quantization._learned import set_weight_quantizers
+from skdeepopt.quantization._observers import observer_for
+from skdeepopt.quantization._placement import place_quantizers
+from skdeepopt.quantization._scheme import resolve_scheme
 from skdeepopt.training._chain import Chain
 
 NETWORKS = {
@@ -17,6 +24,12 @@ NETWORKS = {
     "mlp, dropout": lambda: MLP((1, 8, 8), 10, dropout=0.2),
     "compact, parametrized": lambda: parametrized(CompactCNN((1, 28, 28), 10)),
     "lenet5, parametrized": lambda: parametrized(LeNet5((1, 28, 28), 10)),
+    "lenet5, int4": lambda: quantized(LeNet5((1, 28, 28), 10), "int4"),
+    "lenet5, int8, from the input on": lambda: quantized(LeNet5((1, 28, 28), 10), "int8", {}),
+    "lenet5, fixed grids": lambda: quantized(LeNet5((1, 28, 28), 10), "float32", None),
+    "compact, binary": lambda: quantized(CompactCNN((1, 28, 28), 10), "binary"),
+    "compact, zero above 0": lambda: quantized(CompactCNN((1, 28, 28), 10), "int4", low=-0.3),
+    "mlp, ternary, dropout": lambda: quantized(MLP((1, 8, 8), 10, dropout=0.2), "ternary"),
 }
 
 
@@ -37,7 +50,18 @@ def parametrized(module):
     return module
 
 
-SIDES = {"compact, pooled": 64, "compact, small": 8, "mlp, dropout": 8}
+def quantized(module, name, fixed=("input",), low=-1.0):
+    """A graph with rounded weights, and quantizers that learn but those that are fixed."""
+    graph = traced(nn.Sequential(nn.Identity(), module), owner="quantized")
+    scheme = resolve_scheme(name, owner="quantized")
+    set_weight_quantizers(graph, dict.fromkeys(weight_layers(graph), scheme))
+    for key, quantizer in place_quantizers(graph).items():
+        quantizer.set_range(low, 1.0)
+        quantizer.learn(fixed is not None and key not in fixed)
+    return graph
+
+
+SIDES = {"compact, pooled": 64, "compact, small": 8, "mlp, dropout": 8, "mlp, ternary, dropout": 8}
 
 
 def one_step(module, inputs, labels, dtype, *, chained):
@@ -106,6 +130,37 @@ def test_a_chain_updates_the_running_statistics_as_autograd_does(name):
     assert all(torch.equal(p, q) for p, q in zip(module.buffers(), twin.buffers(), strict=True))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", [name for name in NETWORKS if "int" in name or "ary" in name])
+def test_gradients_have_the_strides_of_their_parameters(name, dtype):
+    _, twin, _ = both_ways(name, dtype)
+
+    # The optimizer's kernel takes both as they lie in memory.
+    for parameter in twin.parameters():
+        strides = [
+            [step for step, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1]
+            for tensor in (parameter, parameter.grad)
+        ]
+        assert strides[0] == strides[1]
+
+
+def test_a_quantizer_that_begins_to_learn_between_two_steps_has_autograds_gradients():
+    module = quantized(LeNet5((1, 28, 28), 10), "int4")
+    inputs, labels = torch.randn(4, 1, 28, 28), torch.arange(4)
+    chain = Chain.of(module)
+    chain.backward(torch.ones_like(chain.forward(inputs, torch.float32)))
+    module.activation_quantizers.input.learn(True)
+    twin = copy.deepcopy(module)
+
+    one_step(twin, inputs, labels, torch.float32, chained=False)
+    outputs = chain.forward(inputs, torch.float32).requires_grad_()
+    nn.functional.cross_entropy(outputs, labels).backward()
+    chain.backward(outputs.grad)
+
+    twins = twin.parameters()
+    assert all(torch.equal(p.grad, q.grad) for p, q in zip(module.parameters(), twins, strict=True))
+
+
 class Doubled(nn.ReLU):
     def forward(self, inputs):
         return 2 * super().forward(inputs)
@@ -146,10 +201,95 @@ def parametrized_norm():
     return module
 
 
+def graph_of(module):
+    return traced(nn.Sequential(module), owner="graph_of")
+
+
+class TwoReaders(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+        self.relu = nn.ReLU()
+
+    def forward(self, inputs):
+        hidden = self.layer(inputs)
+        self.relu(hidden)
+        return hidden
+
+
+class Twice(nn.Module):
+    def __init__(self, part):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+        self.part = part
+
+    def forward(self, inputs):
+        return self.part(self.layer(self.part(inputs)))
+
+
+class Functional(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, inputs):
+        return torch.relu(self.layer(inputs))
+
+
+class TwoInputs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, inputs, others):
+        return self.layer(others)
+
+
+class ByKeyword(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, inputs):
+        return self.layer(input=inputs)
+
+
+def unready():
+    graph = traced(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2)), owner="unready")
+    place_quantizers(graph)
+    return graph
+
+
+def observing():
+    graph = quantized(MLP(4, 2), "int4")
+    graph.activation_quantizers.input.observer = observer_for("minmax", 8, owner="observing")
+    return graph
+
+
+def tied_quantizers():
+    graph = quantized(MLP(4, 2), "int4", {})
+    quantizers = list(graph.activation_quantizers.children())
+    quantizers[1].scale = quantizers[0].scale
+    return graph
+
+
 @pytest.mark.parametrize(
     "build",
     [
         hooked,
+        unready,
+        observing,
+        tied_quantizers,
+        lambda: graph_of(ResidualCNN((1, 8, 8), 2)),
+        lambda: graph_of(Functional()),
+        lambda: graph_of(ByKeyword()),
+        lambda: graph_of(Twice(nn.ReLU())),
+        lambda: graph_of(Twice(nn.Linear(4, 4))),
+        lambda: fx.symbolic_trace(TwoReaders()),
+        lambda: fx.symbolic_trace(TwoInputs()),
+        lambda: fx.GraphModule(nn.Module(), fx.Graph()),
+        lambda: quantized(MLP(4, 2), "int4").eval(),
+        lambda: nn.Sequential(ActivationQuantizer()),
         frozen,
         partly_evaluating,
         tied,
@@ -169,14 +309,15 @@ def test_what_only_autograd_knows_is_no_chain(build):
     assert Chain.of(build()) is None
 
 
-def test_a_chain_keeps_nothing_after_its_backward_pass():
-    module = CompactCNN((1, 28, 28), 10)
+@pytest.mark.parametrize("name", ["compact", "lenet5, int4"])
+def test_a_chain_keeps_nothing_after_its_backward_pass(name):
+    module = NETWORKS[name]()
     chain = Chain.of(module)
     outputs = chain.forward(torch.randn(4, 1, 28, 28), torch.float32)
 
     chain.backward(torch.ones_like(outputs))
 
-    assert all(link.kept == () for link in chain.links if link.has_parameters)
+    assert all(link.kept == () for link in chain.links)
 
 
 def test_a_weight_that_becomes_parametrized_between_two_steps_has_autograds_gradients():
