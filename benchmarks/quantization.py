@@ -77,9 +77,9 @@ ROWS = {
         LENET5,
         {
             "int8": {"scheme": "int8"},
-            "int4": {"scheme": "int4", **TRAINING, "finetune_epochs": 4},
-            "ternary": {"scheme": "ternary", **TRAINING, "finetune_epochs": 6},
-            "binary": {"scheme": "binary", **TRAINING, "finetune_epochs": 10},
+            "int4": {"scheme": "int4", **TRAINING, "finetune_epochs": 3},
+            "ternary": {"scheme": "ternary", **TRAINING, "finetune_epochs": 4},
+            "binary": {"scheme": "binary", **TRAINING, "finetune_epochs": 6},
         },
         trains_longer=True,
     ),

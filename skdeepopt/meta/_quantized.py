@@ -69,8 +69,8 @@ class QuantizedEstimator(DeepWrapper):
     calibration_samples : int, default=512
         Distinct training samples that ranges are found on, at most.
     finetune_epochs : int, default=5
-        Passes over the data with rounding, for the method "training", at the base's own learning
-        rate and schedule.
+        Passes over the data with rounding, for the method "training", at a third of the base's
+        learning rate, on its schedule.
     engine : {"auto", "onnxruntime", "openvino", "torch"}, default="auto"
         What answers. "auto" times those that are installed and keeps the fastest; "torch" is the
         simulated network in float, for reference.
