@@ -286,7 +286,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         if layout is not None and engine is not None:
             outputs = engine.run(layout.as_images(X))
         else:
-            outputs = self.net_.outputs(self._network_inputs(X)).numpy()
+            images = self._network_inputs(X)
+            outputs = self.net_.outputs(images).numpy()
         if np.isnan(outputs.max()):
             raise ValueError(
                 f"{type(self).__name__} takes X of values like those in fit, not up to "

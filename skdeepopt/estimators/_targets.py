@@ -42,7 +42,8 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         -------
         labels : ndarray of shape (n_samples,)
         """
-        return self.classes_[self._outputs(X).argmax(1)]
+        codes = self._outputs(X).argmax(1)
+        return self.classes_[codes]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probability of each class.
@@ -189,7 +190,8 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
         -------
         targets : ndarray of shape (n_samples,), or (n_samples, n_targets) as in ``fit``
         """
-        outputs = self._outputs(X) * self._target_scale + self._target_mean
+        outputs = self._outputs(X)
+        outputs = outputs * self._target_scale + self._target_mean
         return outputs[:, 0] if self._is_flat_target else outputs
 
     def __sklearn_tags__(self) -> Tags:
