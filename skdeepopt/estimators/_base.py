@@ -21,6 +21,7 @@ from skdeepopt._validation import (
 )
 from skdeepopt.data._layout import ImageLayout, infer_layout, layout_of
 from skdeepopt.data._rows import as_array, as_rows
+from skdeepopt.estimators._answers import AnswersMixin
 from skdeepopt.estimators._keeping import (
     attributes_kept_on_failure,
     named_messages,
@@ -34,7 +35,6 @@ from skdeepopt.estimators._samples import (
     as_tensor,
     auto_batch_size,
     held_out,
-    plain_layout,
     training_data,
 )
 from skdeepopt.estimators._sklearn_callbacks import (
@@ -59,7 +59,7 @@ _DEFAULT_VALIDATION = 0.1
 _STATISTICS_BATCH = 512
 
 
-class DeepEstimator(CallbackSupportMixin, BaseEstimator):
+class DeepEstimator(AnswersMixin, CallbackSupportMixin, BaseEstimator):
     """A scikit-learn estimator that owns a skorch net.
 
     A subclass names the parameters, builds the module, and reads the targets.
@@ -258,15 +258,6 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         """Numbers that training adjusts."""
         return sum(parameter.numel() for parameter in self.module_.parameters())
 
-    @property
-    def _engine(self) -> Any:
-        """What answers in the module's place, if anything does."""
-        return self.net_.engine_
-
-    def _answer_through(self, engine: Any) -> None:
-        """Let an engine answer in the module's place, until the next training."""
-        self.net_.engine_ = engine
-
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
 
@@ -274,40 +265,6 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-    def _network_inputs(self, X: Any) -> torch.Tensor:
-        """Samples as the network takes them, of shape (n_samples, *image_shape_)."""
-        layout = self._plain_layout(X)
-        return self._checked_images(X) if layout is None else layout.as_images(as_tensor(X))
-
-    def _outputs(self, X: Any) -> np.ndarray:
-        """Float32 outputs of shape (n_samples, n_outputs): the engine's, or else the module's."""
-        layout, engine = self._plain_layout(X), getattr(self, "net_", None) and self.net_.engine_
-        if layout is not None and engine is not None:
-            outputs = engine.run(layout.as_images(X))
-        else:
-            images = self._network_inputs(X)
-            outputs = self.net_.outputs(images).numpy()
-        if np.isnan(outputs.max()):
-            raise ValueError(
-                f"{type(self).__name__} takes X of values like those in fit, not up to "
-                f"{np.abs(np.asarray(X)).max():.3g}: the network's outputs are not numbers."
-            )
-        return outputs
-
-    def _plain_layout(self, X: Any) -> ImageLayout | None:
-        """Layout of an array without column names that needs no more checks."""
-        if not hasattr(self, "net_") or hasattr(self, "feature_names_in_"):
-            return None
-        return plain_layout(X, self._layout)
-
-    def _checked_images(self, X: Any) -> torch.Tensor:
-        check_is_fitted(self, "net_")
-        rows, shape = as_rows(X, owner=type(self).__name__)
-        with named_messages(type(self).__name__):
-            rows = validate_data(self, rows, reset=False, dtype=list(INPUT_TYPES))
-        layout = layout_of(shape or rows.shape, self._layout, owner=type(self).__name__)
-        return layout.as_images(as_tensor(rows))
 
     def _read_training(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool, classes: Any = None
