@@ -315,17 +315,9 @@ class SeedRun:
             "small": lambda: self._fitted(max_epochs=row.epochs, widths=widths, **row.last),
         }
         if row.small == "multiply_adds":
-            controls["longer"] = lambda: self._fitted(max_epochs=self._dense_epochs)
+            controls["longer"] = lambda: self._fitted(max_epochs=dense_epochs(row, self.result))
             controls["by_hand"] = lambda: by_hand(row, self.dense[0], data, size)
         return controls
-
-    @property
-    def _dense_epochs(self) -> int:
-        """Passes of the dense network over the data, for as long as pruning took in all."""
-        if self.row.as_long == "epochs":
-            return self.row.epochs
-        first, rest = self.result["dense_seconds"], self.result["pruning_seconds"]
-        return round(self.row.base["max_epochs"] * (first + rest) / first)
 
     def _keep(self, part: dict[str, Any]) -> None:
         self.result |= part
@@ -334,7 +326,7 @@ class SeedRun:
             self.store.put(self.seed, self.result)
 
 
-def summary(results: dict[int, Any]) -> dict[str, Any]:
+def summary(row: Row, results: dict[int, Any]) -> dict[str, Any]:
     """Means over the seeds, and differences seed by seed."""
     runs = list(results.values())
     names = [n for n in ("dense", "pruned", "random", "small", "longer", "by_hand") if n in runs[0]]
@@ -350,8 +342,24 @@ def summary(results: dict[int, Any]) -> dict[str, Any]:
             run["multiply_adds"][1] / run["multiply_adds"][0] for run in runs
         ),
         "kept_share": spread(run["n_nonzero"] / run["n_parameters"][0] for run in runs),
-        "seconds_share": spread(run["pruning_seconds"] / run["dense_seconds"] for run in runs),
+        "seconds_share": spread(_seconds_share(row, run) for run in runs),
     }
+
+
+def _seconds_share(row: Row, run: dict[str, Any]) -> float:
+    """Of all pruning in the dense network's time; where that is short, both in the control's."""
+    first, rest = run["dense_seconds"], run["pruning_seconds"]
+    if row.as_long == "epochs":
+        return rest / first
+    return (first + rest) / (first * dense_epochs(row, run) / row.base["max_epochs"])
+
+
+def dense_epochs(row: Row, run: dict[str, Any]) -> int:
+    """Passes of the dense control over the data, for as long as the base and pruning took."""
+    if row.as_long == "epochs":
+        return row.epochs
+    first, rest = run["dense_seconds"], run["pruning_seconds"]
+    return round(row.base["max_epochs"] * (first + rest) / first)
 
 
 def described(row: Row) -> dict[str, Any]:
@@ -378,7 +386,7 @@ def main() -> None:
     torch.set_num_threads(1)
     data = data_for(row.data, validate=options.validate)
     if options.validate:
-        print(summary({seed: SeedRun(row, data, seed, None).run() for seed in seeds}))
+        print(summary(row, {seed: SeedRun(row, data, seed, None).run() for seed in seeds}))
         return
     config = {**described(row), "threads": 1}
     results = {
@@ -386,7 +394,7 @@ def main() -> None:
         for seed in seeds
     }
     if options.only is None:
-        figures = summary(results)
+        figures = summary(row, results)
         record = {"figures": figures, "runs": results}
         print(write_record(name, {**config, "seeds": seeds}, record).name, figures)
 
