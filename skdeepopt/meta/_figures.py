@@ -20,8 +20,8 @@ from skdeepopt.storage._files import save
 
 __all__ = ["batch_latencies_ms", "file_bytes", "latencies_ms", "nonzero_parameters"]
 
-_MOST_SECONDS = 0.2
-_ROUNDS = range(3, 40)
+_MOST_SECONDS = 0.1
+_ROUNDS = range(2, 40)
 """Fewest and most rounds; `_MOST_SECONDS` ends them in between. The first chooses kernels and fills
 caches, and does not count."""
 
@@ -58,7 +58,7 @@ def latencies_ms(calls: Sequence[Callable[[], Any]]) -> list[float]:
             start = time.perf_counter()
             call()
             taken.append(1e3 * (time.perf_counter() - start))
-        if turn >= _ROUNDS.start and time.perf_counter() - began > _MOST_SECONDS:
+        if turn + 1 >= _ROUNDS.start and time.perf_counter() - began > _MOST_SECONDS:
             break
     return [median(taken[1:]) for taken in times]
 
