@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -44,6 +45,7 @@ from skdeepopt.quantization._sensitivity import layer_sensitivities
 from skdeepopt.quantization._tensor import QuantizedTensor
 from skdeepopt.quantization._training import QuantizedTraining
 from skdeepopt.quantization._weights import quantize_weight
+from skdeepopt.training._threads import is_worth_sharing, work_of
 
 __all__ = ["METHODS", "QuantizationPlan", "Quantized", "calibration_inputs", "engine_name"]
 
@@ -53,6 +55,9 @@ _RATE = 1 / 3
 """Share of the base's learning rate at which it trains on with rounding. All of it throws away what
 the network knows, and a tenth is too little for weights to change their signs: LeNet-5 on the last
 10,000 training images of MNIST, from 4 bits to 1."""
+
+_BATCH = 64
+"""Samples at a time that an engine is chosen for."""
 
 _MANY_BITS = 8
 """With so many, rounding to nearest loses nothing that adaptive rounding would find."""
@@ -213,13 +218,17 @@ class QuantizationPlan:
         if self.engine == "torch":
             return TorchEngine(graph)
         onnx = to_onnx(graph, tuple(model.image_shape_), weights=weights)
+        work = work_of(model.module_, _BATCH * math.prod(model.image_shape_))
+        threads = None if is_worth_sharing(work) else 1
         found = {"onnxruntime": OnnxRuntimeEngine, "openvino": OpenVINOEngine}
         if self.engine != "auto":
-            return found[self.engine](onnx)
-        engines = [found[name](onnx) for name in installed_engines() if name in found]
+            return found[self.engine](onnx, threads=threads)
+        engines = [
+            found[name](onnx, threads=threads) for name in installed_engines() if name in found
+        ]
         if len(engines) == 1:
             return engines[0]
-        noise = torch.randn(64, *model.image_shape_, generator=torch.Generator().manual_seed(0))
+        noise = torch.randn(_BATCH, *model.image_shape_, generator=torch.Generator().manual_seed(0))
         return fastest(engines, noise.numpy())
 
     def _calibrated(

@@ -13,7 +13,7 @@ from torch import nn
 
 from skdeepopt.training._shared_setting import SharedSetting
 
-__all__ = ["fair_threads", "work_of"]
+__all__ = ["fair_threads", "is_worth_sharing", "work_of"]
 
 _IMPORTED_IN = os.getpid()
 """Differs from the present process in all that were forked from one that knows this module."""
@@ -34,6 +34,11 @@ def work_of(module: nn.Module, n_numbers: int) -> float:
     return float(n_numbers) * sum(parameter.numel() for parameter in module.parameters())
 
 
+def is_worth_sharing(work: float) -> bool:
+    """Whether so many multiplications are done sooner by several threads than by one."""
+    return work >= _WORTH_SHARING
+
+
 def fair_threads(work: float = math.inf) -> AbstractContextManager[None]:
     """Hold torch to one thread where more would hang, crowd the cores, or gain nothing.
 
@@ -51,7 +56,7 @@ def fair_threads(work: float = math.inf) -> AbstractContextManager[None]:
     if _is_forked():
         torch.set_num_threads(1)
         return nullcontext()
-    small = work < _WORTH_SHARING
+    small = not is_worth_sharing(work)
     return _one_thread.held() if small or _is_worker_thread() else nullcontext()
 
 
