@@ -166,7 +166,7 @@ def file_bytes(model: Any) -> int:
 @torch.inference_mode()
 def agreement(model: Any, X: np.ndarray) -> float:
     """Share of the images to which the engine gives the class of the simulated network."""
-    images = torch.from_numpy(X).float().reshape(-1, *model.image_shape_)
+    images = model._network_inputs(X).float()
     simulated = model.simulated_module_
     expected = torch.cat([simulated(part) for part in images.split(500)]).argmax(1).numpy()
     return float((model.predict(X) == model.classes_[expected]).mean())
@@ -175,13 +175,15 @@ def agreement(model: Any, X: np.ndarray) -> float:
 def summary(row: Row, results: dict[int, Any]) -> dict[str, Any]:
     """Means over the seeds, and differences seed by seed."""
     runs = list(results.values())
+    parts = ("accuracy", "file_share", "agreement", "seconds")
     schemes = {
         name: {
-            "accuracy": spread(run[name]["accuracy"] for run in runs),
             "loss": spread(run["dense"] - run[name]["accuracy"] for run in runs),
-            "file_share": spread(run[name]["file_share"] for run in runs),
-            "agreement": spread(run[name]["agreement"] for run in runs),
-            "seconds": spread(run[name]["seconds"] for run in runs),
+            **{
+                part: spread(run[name][part] for run in runs)
+                for part in parts
+                if part in runs[0][name]
+            },
         }
         for name in row.schemes
     }

@@ -136,8 +136,10 @@ def _quantized(scheme: str) -> Callable[[Record], str]:
             f"{_plus_minus(figures['loss'], 2, 100)} points lost ({figures['loss']['n']} seeds), "
             f"error {_error(figures['accuracy'])} %",
             f"file {figures['file_share']['mean']:.1%} of float32",
-            f"{figures['agreement']['min']:.2%} or more of the engine's answers as simulated",
         ]
+        if "agreement" in figures:
+            share = f"{figures['agreement']['min']:.2%}"
+            parts.append(f"{share} or more of the engine's answers as simulated")
         if "longer" in results["figures"]:
             parts.append(f"dense for as long {_error(results['figures']['longer'])} %")
         return "; ".join(parts)
