@@ -42,6 +42,9 @@ ESTIMATORS = {
     "PrunedEstimator(CNNRegressor())": skdeepopt.PrunedEstimator(skdeepopt.CNNRegressor()),
     "QuantizedEstimator(CNNClassifier())": skdeepopt.QuantizedEstimator(skdeepopt.CNNClassifier()),
     "QuantizedEstimator(CNNRegressor())": skdeepopt.QuantizedEstimator(skdeepopt.CNNRegressor()),
+    "QuantizedEstimator(CNNClassifier(), training)": skdeepopt.QuantizedEstimator(
+        skdeepopt.CNNClassifier(), scheme="int4", method="training", finetune_epochs=1
+    ),
 }
 LAWS = "tests/test_estimator_laws.py"
 

@@ -140,11 +140,20 @@ def same(one, other):
         PrunedEstimator(CNNClassifier(), granularity="weight", finetune_epochs=1),
         QuantizedEstimator(CNNClassifier()),
         QuantizedEstimator(CNNRegressor()),
-        QuantizedEstimator(CNNClassifier(), scheme="int4", method="training", finetune_epochs=1),
     ]
 )
 def test_scikit_learns_own_checks_pass(estimator, check):
     # With SCIPY_ARRAY_API=1 in the environment these include the array-API checks.
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [
+        QuantizedEstimator(CNNClassifier(), scheme="int4", method="training", finetune_epochs=1),
+    ]
+)
+def test_scikit_learns_own_checks_pass_after_a_training_with_rounding(estimator, check):
     check(estimator)
 
 

@@ -165,13 +165,17 @@ def test_only_one_technique_and_the_baseline_can_be_asked_for(fake_study, compar
     assert "Did you mean 'pruned'?" in capsys.readouterr().err
 
 
+FITTING = "estimator.fit(dataset.X_train, dataset.y_train)"
+"""The line that Python shows below a warning."""
+
+
 @pytest.mark.slow
 def test_a_quick_comparison_of_the_real_techniques_runs_and_stops_on_ctrl_c(tmp_path):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "skdeepopt", "compare", "--quick", "--out", str(out)]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        next(line for line in process.stdout if line.startswith("[ 2/18]"))
+        next(line for line in process.stdout if line.startswith("[ 2/27]"))
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
     stopped_at = len(without_clock(out))
@@ -180,8 +184,10 @@ def test_a_quick_comparison_of_the_real_techniques_runs_and_stops_on_ctrl_c(tmp_
 
     assert process.returncode == 130
     assert "goes on from" in rest
-    assert 2 <= stopped_at < 18
+    assert 2 <= stopped_at < 27
     assert done.returncode == 0, done.stderr
-    assert f"holds {stopped_at} of 18 trainings" in done.stdout
-    assert len(without_clock(out)) == 18
-    assert done.stderr == ""
+    assert f"holds {stopped_at} of 27 trainings" in done.stdout
+    assert len(without_clock(out)) == 27
+    # Where integers are slower than float, which is up to the machine, a warning says so.
+    told = [line for line in done.stderr.splitlines() if line.strip() != FITTING]
+    assert all("QuantizedEstimator: Only the weights are rounded" in line for line in told)
