@@ -34,8 +34,11 @@ class AnswersMixin:
 
     def _network_inputs(self, X: Any) -> torch.Tensor:
         """Samples as the network takes them, of shape (n_samples, *image_shape_)."""
-        layout = self._plain_layout(X)
-        return self._checked_images(X) if layout is None else layout.as_images(as_tensor(X))
+        return self._images(X, self._plain_layout(X))
+
+    def _network_changed(self) -> None:
+        """The network has other shapes, and answers as before."""
+        self.net_.initialize_optimizer()
 
     def _outputs(self, X: Any) -> np.ndarray:
         """Float32 outputs of shape (n_samples, n_outputs): the engine's, or else the module's."""
@@ -43,7 +46,7 @@ class AnswersMixin:
         if layout is not None and self.net_.engine_ is not None:
             outputs = self.net_.engine_.run(layout.as_images(X))
         else:
-            images = self._network_inputs(X)
+            images = self._images(X, layout)
             outputs = self.net_.outputs(images).numpy()
         if np.isnan(outputs.max()):
             raise ValueError(
@@ -57,6 +60,10 @@ class AnswersMixin:
         if not hasattr(self, "net_") or hasattr(self, "feature_names_in_"):
             return None
         return plain_layout(X, self._layout)
+
+    def _images(self, X: Any, layout: ImageLayout | None) -> torch.Tensor:
+        """Images of data with their plain layout, or with all checks where there is none."""
+        return self._checked_images(X) if layout is None else layout.as_images(as_tensor(X))
 
     def _checked_images(self, X: Any) -> torch.Tensor:
         check_is_fitted(self, "net_")

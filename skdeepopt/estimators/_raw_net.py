@@ -185,6 +185,10 @@ class RawNetEstimator(MetaEstimatorMixin, BaseEstimator):
         """Let an engine answer in the module's place, until the next training."""
         self._engine = engine
 
+    def _network_changed(self) -> None:
+        """The network has other shapes, and answers as before."""
+        self.net_.initialize_optimizer()
+
     def _network_inputs(self, X: Any) -> torch.Tensor:
         """Samples as the network takes them, of shape (n_samples, *image_shape_)."""
         return torch.from_numpy(_inputs(X))

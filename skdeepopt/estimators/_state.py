@@ -24,7 +24,8 @@ def fitted_state(estimator: Any) -> dict[str, Any]:
     estimator : fitted DeepEstimator
     """
     weights = dict(estimator.module_.state_dict())
-    elsewhere = {name: list(weights.pop(name).shape) for name in _stored_elsewhere(estimator)}
+    names = getattr(estimator, "_weights_elsewhere", ())
+    elsewhere = {name: list(weights.pop(name).shape) for name in names}
     state = {
         "n_features_in": estimator.n_features_in_,
         "image_shape": list(estimator._layout.shape),
@@ -54,10 +55,6 @@ def store_elsewhere(estimator: Any, names: Iterable[str]) -> None:
         As in the module's state.
     """
     estimator._weights_elsewhere = tuple(names)
-
-
-def _stored_elsewhere(estimator: Any) -> tuple[str, ...]:
-    return getattr(estimator, "_weights_elsewhere", ())
 
 
 def restore_state(estimator: Any, state: Mapping[str, Any]) -> None:

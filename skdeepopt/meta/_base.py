@@ -205,7 +205,7 @@ class DeepWrapper(MetaEstimatorMixin, BaseEstimator):
 
     def _network_changed(self) -> None:
         """The network has other shapes, and answers as before."""
-        getattr(self.estimator_, "_network_changed", lambda: None)()
+        self.estimator_._network_changed()
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "estimator_")

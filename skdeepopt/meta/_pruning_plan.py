@@ -13,7 +13,7 @@ from sklearn.utils.validation import _num_samples
 from torch import nn
 
 from skdeepopt.layers._weighted import weight_layers
-from skdeepopt.meta._base import innermost, takes_hook, trained_copy
+from skdeepopt.meta._base import takes_hook, trained_copy
 from skdeepopt.pruning._criteria import Elements, resolve_criterion
 from skdeepopt.pruning._cut import Cut, Gradual, KeptLayer, OneShot
 from skdeepopt.pruning._granularity import cut_for
@@ -205,8 +205,7 @@ def _without_dead_channels(model: Any, kept: list[KeptLayer]) -> Pruned:
     with suppress(ValueError):
         died = remove_dead_channels(model.module_, example_for(model))
     if died:
-        innermost(model).net_.initialize_optimizer()
-        getattr(model, "_network_changed", lambda: None)()
+        model._network_changed()
     layers = weight_layers(model.module_)
     left = {name: int(torch.count_nonzero(layer.weight)) for name, layer in layers.items()}
     return Pruned(model, [replace(layer, kept=left[layer.name]) for layer in kept])

@@ -366,8 +366,7 @@ class QuantizedEstimator(DeepWrapper):
         grids = {n: (float(scale), int(zero)) for n, (scale, zero) in state["activations"].items()}
         self.quantization_report_ = QuantizationReport.from_plain(state["report"])
         plan = replace(self._plan(), engine=_installed(state["engine"]))
-        is_dynamic = bool(state.get("dynamic"))
-        found = Quantization(schemes, grids, tuple(state["float_layers"]), is_dynamic)
+        found = Quantization(schemes, grids, tuple(state["float_layers"]), state["dynamic"])
         self._learn(plan.finish(self.estimator_, found))
 
 
