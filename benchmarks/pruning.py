@@ -13,28 +13,25 @@ a seed.
 
 from __future__ import annotations
 
-import argparse
 import copy
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import torch
-from _record import SeedStore, spread, write_record
+from _record import spread
+from _rows import Data, SeedRun, run_rows, timed
 from sklearn.frozen import FrozenEstimator
 from torch import nn
 
 from skdeepopt import CNNClassifier, ImageAugmenter, PrunedEstimator
-from skdeepopt.datasets import load_cifar10, load_mnist
 from skdeepopt.layers import layer_costs
 from skdeepopt.meta._figures import batch_latencies_ms
 from skdeepopt.nets import build_network
 
 DIGITS = ImageAugmenter(shift=0.04, rotation=10, stretch=0.1)
 PHOTOS = ImageAugmenter(shift=0.125, flip=True)
-VALIDATION = {"mnist": 50_000, "cifar10": 40_000}
 LATENCY_BATCH = 64
 
 
@@ -136,38 +133,6 @@ ROWS = {
 }
 
 
-@dataclass(frozen=True)
-class Data:
-    """Images to train on, and images to score on."""
-
-    X: Any
-    y: Any
-    X_scored: Any
-    y_scored: Any
-
-    def accuracy(self, model: Any) -> float:
-        return float(model.score(self.X_scored, self.y_scored))
-
-
-def data_for(name: str, *, validate: bool) -> Data:
-    """The test images, or the last of the training images in their place."""
-    loaded = load_mnist() if name == "mnist" else load_cifar10()
-    if not validate:
-        return Data(loaded.X_train, loaded.y_train, loaded.X_test, loaded.y_test)
-    # CIFAR-10 comes sorted by class.
-    order = torch.randperm(len(loaded.y_train), generator=torch.Generator().manual_seed(0)).numpy()
-    order = order if name == "cifar10" else range(len(loaded.y_train))
-    X, y, n = loaded.X_train[order], loaded.y_train[order], VALIDATION[name]
-    return Data(X[:n], y[:n], X[n:], y[n:])
-
-
-def timed(function: Callable[[], Any]) -> tuple[Any, float]:
-    """Result, and seconds of the processor: on one thread those that a quiet machine takes."""
-    start = time.process_time()
-    result = function()
-    return result, time.process_time() - start
-
-
 def pruned(row: Row, base: Any, data: Data, seed: int, **changes: Any) -> Any:
     """The base after all stages, each with the changes."""
     n_parameters = base.n_parameters_
@@ -249,24 +214,8 @@ def by_hand(row: Row, base: Any, data: Data, multiply_adds: int) -> Any:
     return model.finetune(data.X, data.y, epochs=epochs, lr=model.lr)
 
 
-class SeedRun:
-    """The trainings of one seed, each kept as soon as it is there.
-
-    Parameters
-    ----------
-    row : Row
-    data : Data
-    seed : int
-    store : SeedStore or None
-        Where results are kept; None keeps none, and trains no controls.
-    """
-
-    def __init__(self, row: Row, data: Data, seed: int, store: SeedStore | None) -> None:
-        self.row = row
-        self.data = data
-        self.seed = seed
-        self.store = store
-        self.result: dict[str, Any] = dict(store.results.get(seed, {})) if store else {}
+class PruningRun(SeedRun):
+    """A dense network, the pruned one, and the controls."""
 
     def run(self) -> dict[str, Any]:
         """Accuracy of the dense and the pruned network and of the controls, and what it took."""
@@ -319,12 +268,6 @@ class SeedRun:
             controls["by_hand"] = lambda: by_hand(row, self.dense[0], data, size)
         return controls
 
-    def _keep(self, part: dict[str, Any]) -> None:
-        self.result |= part
-        print(f"  seed {self.seed}: {part}", flush=True)
-        if self.store is not None:
-            self.store.put(self.seed, self.result)
-
 
 def summary(row: Row, results: dict[int, Any]) -> dict[str, Any]:
     """Means over the seeds, and differences seed by seed."""
@@ -373,31 +316,5 @@ def described(row: Row) -> dict[str, Any]:
     return {**described, **({"last": last} if last else {}), **as_long}
 
 
-def main() -> None:
-    """Run the seeds of a row that are missing, and write its record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("row", choices=ROWS)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--only", type=int, help="this seed, and no record: to run several at once")
-    parser.add_argument("--validate", action="store_true", help="no record, no controls")
-    options = parser.parse_args()
-    row, name = ROWS[options.row], f"pruning-{options.row}"
-    seeds = list(range(options.seeds)) if options.only is None else [options.only]
-    torch.set_num_threads(1)
-    data = data_for(row.data, validate=options.validate)
-    if options.validate:
-        print(summary(row, {seed: SeedRun(row, data, seed, None).run() for seed in seeds}))
-        return
-    config = {**described(row), "threads": 1}
-    results = {
-        seed: SeedRun(row, data, seed, SeedStore(f"{name}-seed{seed}", config)).run()
-        for seed in seeds
-    }
-    if options.only is None:
-        figures = summary(row, results)
-        record = {"figures": figures, "runs": results}
-        print(write_record(name, {**config, "seeds": seeds}, record).name, figures)
-
-
 if __name__ == "__main__":
-    main()
+    run_rows("pruning", ROWS, PruningRun, described, summary, doc=__doc__)

@@ -11,7 +11,6 @@ scores on the rest of them; without it the test images are looked at once a seed
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 import warnings
@@ -21,8 +20,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from _record import SeedStore, spread, write_record
-from pruning import LENET5, RESIDUAL, Data, data_for, timed
+from _record import spread
+from _rows import SeedRun, run_rows, timed
+from pruning import LENET5, RESIDUAL
 from sklearn.frozen import FrozenEstimator
 from torch import nn
 
@@ -106,17 +106,10 @@ ROWS = {
 }
 
 
-class SeedRun:
-    """The trainings of one seed, each kept as soon as it is there."""
+class QuantizationRun(SeedRun):
+    """A dense network, and each scheme's."""
 
-    def __init__(self, row: Row, data: Data, seed: int, store: SeedStore | None) -> None:
-        self.row = row
-        self.data = data
-        self.seed = seed
-        self.store = store
-        self.result: dict[str, Any] = dict(store.results.get(seed, {})) if store else {}
-
-    def run(self, *, controls: bool = True) -> dict[str, Any]:
+    def run(self) -> dict[str, Any]:
         """Accuracy of the dense network, and figures of each scheme."""
         missing = [name for name in self.row.schemes if name not in self.result]
         if missing or "dense" not in self.result:
@@ -124,7 +117,7 @@ class SeedRun:
             self._keep({"dense": self.data.accuracy(dense), "dense_seconds": seconds})
             for name in missing:
                 self._keep({name: self._quantized(dense, self.row.schemes[name])})
-        if controls and self.row.trains_longer and "longer" not in self.result:
+        if self.store is not None and self.row.trains_longer and "longer" not in self.result:
             longer = self._fitted(max_epochs=self.row.epochs)
             self._keep({"longer": self.data.accuracy(longer)})
         return self.result
@@ -148,12 +141,6 @@ class SeedRun:
             "engine": model.engine_,
             "layers": [[r.name, r.scheme, r.error] for r in model.quantization_report_.layers],
         }
-
-    def _keep(self, part: dict[str, Any]) -> None:
-        self.result |= part
-        print(f"  seed {self.seed}: {part}", flush=True)
-        if self.store is not None:
-            self.store.put(self.seed, self.result)
 
 
 def file_bytes(model: Any) -> int:
@@ -202,31 +189,5 @@ def described(row: Row) -> dict[str, Any]:
     return {"data": row.data, "base": base, "schemes": row.schemes}
 
 
-def main() -> None:
-    """Run the seeds of a row that are missing, and write its record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("row", choices=ROWS)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--only", type=int, help="this seed, and no record: to run several at once")
-    parser.add_argument("--validate", action="store_true", help="no record, no controls")
-    options = parser.parse_args()
-    row, name = ROWS[options.row], f"quantization-{options.row}"
-    seeds = list(range(options.seeds)) if options.only is None else [options.only]
-    torch.set_num_threads(1)
-    data = data_for(row.data, validate=options.validate)
-    if options.validate:
-        for seed in seeds:
-            SeedRun(row, data, seed, None).run(controls=False)
-        return
-    config = {**described(row), "threads": 1}
-    results = {
-        seed: SeedRun(row, data, seed, SeedStore(f"{name}-seed{seed}", config)).run()
-        for seed in seeds
-    }
-    if options.only is None:
-        record = {"figures": summary(row, results), "runs": results}
-        print(write_record(name, {**config, "seeds": seeds}, record).name, record["figures"])
-
-
 if __name__ == "__main__":
-    main()
+    run_rows("quantization", ROWS, QuantizationRun, described, summary, doc=__doc__)
