@@ -38,6 +38,8 @@ ESTIMATORS = {
     "ImageScaler": skdeepopt.ImageScaler(),
     "NeuralClassifier": skdeepopt.NeuralClassifier(),
     "NeuralRegressor": skdeepopt.NeuralRegressor(),
+    "PackedEstimator(CNNClassifier())": skdeepopt.PackedEstimator(skdeepopt.CNNClassifier()),
+    "PackedEstimator(CNNRegressor())": skdeepopt.PackedEstimator(skdeepopt.CNNRegressor()),
     "PrunedEstimator(CNNClassifier())": skdeepopt.PrunedEstimator(skdeepopt.CNNClassifier()),
     "PrunedEstimator(CNNRegressor())": skdeepopt.PrunedEstimator(skdeepopt.CNNRegressor()),
     "QuantizedEstimator(CNNClassifier())": skdeepopt.QuantizedEstimator(skdeepopt.CNNClassifier()),

@@ -23,6 +23,6 @@ print(f"searched: {search.score(X_test, y_test):.1%} with {dict(search.best_para
 
 print(measure(model, X_test, y_test))
 
-save(model, "digits.skdeepopt")
-again = load("digits.skdeepopt")
+save(model, "digits.skdo")
+again = load("digits.skdo")
 print("loaded, same answers:", bool((again.predict(X_test) == model.predict(X_test)).all()))

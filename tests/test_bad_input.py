@@ -23,6 +23,7 @@ from skdeepopt import (
     ImageAugmenter,
     ImageScaler,
     NeuralClassifier,
+    PackedEstimator,
     PrunedEstimator,
     QuantizedEstimator,
     export,
@@ -305,7 +306,7 @@ BASES = {
 }
 
 
-@pytest.mark.parametrize("wrapper", [PrunedEstimator, QuantizedEstimator])
+@pytest.mark.parametrize("wrapper", [PackedEstimator, PrunedEstimator, QuantizedEstimator])
 @pytest.mark.parametrize("name", BASES)
 def test_what_cannot_be_compressed_is_refused(name, wrapper):
     base, told = BASES[name]
@@ -425,6 +426,80 @@ def test_an_operation_that_cannot_be_exported_is_named_with_its_layer(tmp_path):
 
     refused(lambda: export(model, tmp_path / "model.onnx"), ["GroupNorm", "'2'"])
     assert not list(tmp_path.iterdir())
+
+
+PACKING = [
+    ("target_bytes", 0, "at least 1"),
+    ("target_bytes", -1, "Did you mean 1?"),
+    ("target_bytes", "x", "an integer"),
+    ("target_bytes", "3000", "an integer"),
+    ("target_bytes", 1.5, "an integer"),
+    ("target_bytes", 3000.0, "Did you mean 3000?"),
+    ("target_bytes", True, "an integer"),
+    ("target_bytes", float("nan"), "an integer"),
+    ("max_accuracy_drop", -0.01, "Did you mean 0.01?"),
+    ("max_accuracy_drop", 2, "Did you mean 0.02?"),
+    ("max_accuracy_drop", float("nan"), "finite"),
+    ("max_accuracy_drop", "1 %", "finite number"),
+    ("finetune_epochs", 0, "at least 1"),
+    ("finetune_epochs", 2.0, "Did you mean 2?"),
+    ("finetune_epochs", None, "an integer"),
+    ("distillation", 2, "a share, in [0, 1]"),
+    ("distillation", -0.5, "Did you mean 0.5?"),
+    ("distillation", "half", "finite number"),
+    ("random_state", "zero", "an integer in [0, 2**32)"),
+    ("random_state", -1, "an integer in [0, 2**32)"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "told"), PACKING)
+def test_a_parameter_of_packing_out_of_range_is_named_before_any_training(name, value, told):
+    model = PackedEstimator(NeverTrained(), **{name: value})
+
+    refused(lambda: model.fit(X, Y), ["PackedEstimator", name, told])
+
+
+class NeverTrained(CNNClassifier):
+    def fit(self, *_):
+        raise AssertionError
+
+
+@pytest.mark.parametrize("options", [{"target_bytes": 300}, {"max_accuracy_drop": 0.1}], ids=str)
+@pytest.mark.parametrize("name", OTHER_DATA)
+def test_data_that_do_not_match_the_frozen_base_are_not_packed_for(name, options):
+    data, told = OTHER_DATA[name]
+    model = PackedEstimator(FrozenEstimator(FITTED), **options)
+
+    refused(lambda: model.fit(*data), [told])
+    assert not model.__sklearn_is_fitted__()
+
+
+@pytest.mark.parametrize("options", [{}, {"max_accuracy_drop": 0.1}], ids=str)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    "name",
+    ["network.head.weight", "network.head.bias", "network.features.1.weight",
+     "network.features.1.running_var"],
+)  # fmt: skip
+def test_numbers_that_are_not_finite_are_not_packed(name, value, options):
+    broken = copy.deepcopy(FITTED)
+    broken.module_.state_dict()[name].view(-1)[0] = value
+    model = PackedEstimator(FrozenEstimator(broken), **options)
+
+    refused(lambda: model.fit(X, Y), ["PackedEstimator", f"'{name}'", "NaN", "lr"])
+
+
+def test_a_target_that_is_too_small_is_told_with_what_was_reached():
+    model = PackedEstimator(
+        FrozenEstimator(FITTED), target_bytes=10, finetune_epochs=1, random_state=0
+    )
+
+    with pytest.warns(UserWarning, match="target_bytes is 10, and the smallest file") as caught:
+        model.fit(X, Y)
+
+    reached = model.packing_report_.after.size_bytes
+    assert f"takes {reached:,}. Did you mean a base of fewer layers" in str(caught[0].message)
+    assert model.size_bytes_ == reached
 
 
 AUGMENTERS = [

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1]
 
 PUBLIC = {
     "CNNClassifier", "CNNRegressor", "ImageAugmenter", "ImageScaler", "NeuralClassifier",
-    "NeuralRegressor", "PrunedEstimator", "PruningDisplay", "QuantizationDisplay",
-    "QuantizedEstimator", "export", "load", "measure", "save",
+    "NeuralRegressor", "PackedEstimator", "PackingDisplay", "PrunedEstimator", "PruningDisplay",
+    "QuantizationDisplay", "QuantizedEstimator", "export", "load", "measure", "save",
 }  # fmt: skip
 
 IMPORTING = """

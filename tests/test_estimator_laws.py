@@ -35,6 +35,7 @@ from skdeepopt import (
     ImageScaler,
     NeuralClassifier,
     NeuralRegressor,
+    PackedEstimator,
     PrunedEstimator,
     QuantizedEstimator,
 )
@@ -78,12 +79,38 @@ ESTIMATORS = {
         QuantizedEstimator(CNNClassifier(widths=(4, 8), **SHORT), random_state=0), **TUNED
     ),
 }
+SLOWER = {
+    "packed": PackedEstimator(CNNClassifier(widths=(4, 8), **SHORT), **TUNED),
+    "packed regressor": PackedEstimator(CNNRegressor(widths=(4, 8), **SHORT), **TUNED),
+    "pruned, then packed": PackedEstimator(
+        PrunedEstimator(CNNClassifier(widths=(4, 8), **SHORT), **TUNED), **TUNED
+    ),
+    "packed, then quantized": QuantizedEstimator(
+        PackedEstimator(CNNClassifier(widths=(4, 8), **SHORT), **TUNED), random_state=0
+    ),
+    "quantized, then packed": PackedEstimator(
+        QuantizedEstimator(CNNClassifier(widths=(4, 8), **SHORT), random_state=0), **TUNED
+    ),
+}
 FEW = {
     name: ESTIMATORS[name]
-    for name in ("compact", "CNNRegressor", "NeuralClassifier", "pruned, channels", "quantized")
+    for name in (
+        "compact",
+        "CNNRegressor",
+        "NeuralClassifier",
+        "pruned, channels",
+        "quantized",
+        "packed",
+    )
 }
 
-each = pytest.mark.parametrize("estimator", ESTIMATORS.values(), ids=ESTIMATORS)
+each = pytest.mark.parametrize(
+    "estimator",
+    [
+        *(pytest.param(estimator, id=name) for name, estimator in ESTIMATORS.items()),
+        *(pytest.param(e, id=name, marks=pytest.mark.slow) for name, e in SLOWER.items()),
+    ],
+)
 some = pytest.mark.parametrize("estimator", FEW.values(), ids=FEW)
 
 
@@ -151,9 +178,11 @@ def test_scikit_learns_own_checks_pass(estimator, check):
 @parametrize_with_checks(
     [
         QuantizedEstimator(CNNClassifier(), scheme="int4", method="training", finetune_epochs=1),
+        PackedEstimator(CNNClassifier(), finetune_epochs=2),
+        PackedEstimator(CNNRegressor(), finetune_epochs=2),
     ]
 )
-def test_scikit_learns_own_checks_pass_after_a_training_with_rounding(estimator, check):
+def test_scikit_learns_own_checks_pass_after_a_training_that_takes_long(estimator, check):
     check(estimator)
 
 

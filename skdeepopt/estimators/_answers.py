@@ -38,7 +38,7 @@ class AnswersMixin:
 
     def _network_changed(self) -> None:
         """The network has other shapes, and answers as before."""
-        self.net_.initialize_optimizer()
+        self.net_.renew_optimizer()
 
     def _outputs(self, X: Any) -> np.ndarray:
         """Float32 outputs of shape (n_samples, n_outputs): the engine's, or else the module's."""

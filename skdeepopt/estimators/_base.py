@@ -335,6 +335,8 @@ class DeepEstimator(AnswersMixin, CallbackSupportMixin, BaseEstimator):
             seed=seed,
             **{f"optimizer__{name}": value for name, value in arguments.items()},
         )
+        if data is None:
+            return net.initialize_for_inference()
         try:
             return net.initialize()
         except (RuntimeError, TypeError, ValueError) as error:

@@ -49,7 +49,7 @@ def weights_kept_on_failure(net: TensorNet, *, may_be_replaced: bool) -> Iterato
         else:
             module.load_state_dict(before)
         del net.history[epochs:]
-        net.initialize_optimizer()  # its moments may not be finite any more
+        net.renew_optimizer()  # its moments may not be finite any more
         raise
     except KeyboardInterrupt:
         if net.history and "lr" not in net.history[-1]:

@@ -87,5 +87,5 @@ def _take_weights(estimator: Any, weights: Mapping[str, Any], removed: Any) -> N
         resize_to(module, weights, removed=removed)
         owner, smaller = type(estimator).__name__, copy.deepcopy(module).cpu()
         check_module(smaller, estimator.image_shape_, estimator._n_outputs(), owner=owner)
-        estimator.net_.initialize_optimizer()
+        estimator.net_.renew_optimizer()
     module.load_state_dict(weights)

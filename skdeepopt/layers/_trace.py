@@ -17,7 +17,7 @@ from skdeepopt.layers._operations import is_in_place, operation_of
 from skdeepopt.layers._weighted import Layer
 from skdeepopt.nets._blocks import Flatten, Standardize
 
-__all__ = ["folded", "traced"]
+__all__ = ["foldable_pairs", "folded", "traced"]
 
 _one_at_a_time = threading.RLock()
 """torch puts its own functions in the place of others while it traces, and back again."""
@@ -117,6 +117,24 @@ def folded(graph: fx.GraphModule, *, keep: Collection[str] = ()) -> fx.GraphModu
     result.delete_all_unused_submodules()
     result.recompile()
     return result
+
+
+def foldable_pairs(graph: fx.GraphModule) -> dict[str, str]:
+    """Layers that a batch norm can be folded into, each with the name of that batch norm.
+
+    Parameters
+    ----------
+    graph : torch.fx.GraphModule
+        From :func:`traced`; only looked at.
+
+    Examples
+    --------
+    >>> network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU())
+    >>> foldable_pairs(traced(network, owner="foldable_pairs"))
+    {'0': '1'}
+    """
+    sources = ((_foldable(graph, node), node) for node in graph.graph.nodes)
+    return {str(s.target): str(node.target) for s, node in sources if s is not None}
 
 
 class _Tracer(fx.Tracer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -15,10 +15,21 @@ from typing import Any
 import torch
 from torch import nn
 
+from skdeepopt.layers._cost import LayerCost
 from skdeepopt.layers._evaluation import in_evaluation
+from skdeepopt.pruning._report import NetworkFigures
 from skdeepopt.storage._files import save
 
-__all__ = ["batch_latencies_ms", "file_bytes", "latencies_ms", "nonzero_parameters"]
+__all__ = [
+    "MOST_SCORED",
+    "batch_latencies_ms",
+    "file_bytes",
+    "latencies_ms",
+    "network_figures",
+]
+
+MOST_SCORED = 10_000
+"""Training samples that a report scores on."""
 
 _MOST_SECONDS = 0.1
 _ROUNDS = range(2, 40)
@@ -73,6 +84,25 @@ def file_bytes(estimator: Any) -> int | None:
             return None
 
 
-def nonzero_parameters(module: nn.Module) -> int:
-    """Numbers that training adjusts and that are not zero."""
-    return sum(int(torch.count_nonzero(p.detach())) for p in module.parameters())
+def network_figures(
+    model: Any, costs: Mapping[str, LayerCost], latency_ms: float, score: float | None
+) -> NetworkFigures:
+    """A row of a report.
+
+    Parameters
+    ----------
+    model : fitted deep estimator
+    costs : dict of layer name to LayerCost
+        Of its network.
+    latency_ms, score : float
+        As measured.
+    """
+    parameters = [parameter.detach() for parameter in model.module_.parameters()]
+    return NetworkFigures(
+        n_parameters=sum(parameter.numel() for parameter in parameters),
+        n_nonzero=sum(int(torch.count_nonzero(parameter)) for parameter in parameters),
+        multiply_adds=sum(cost.multiply_adds for cost in costs.values()),
+        size_bytes=file_bytes(model),
+        latency_ms=latency_ms,
+        score=score,
+    )

@@ -17,7 +17,7 @@ from skdeepopt.estimators._keeping import named_messages
 from skdeepopt.measurement._measure import first_rows
 from skdeepopt.meta._base import DeepWrapper, check_base, takes_hook
 from skdeepopt.meta._budget import check_drop, held_out_rows, strongest
-from skdeepopt.meta._figures import file_bytes
+from skdeepopt.meta._figures import MOST_SCORED, file_bytes
 from skdeepopt.meta._pruning_figures import pruning_report
 from skdeepopt.meta._pruning_plan import SCHEDULES, Pruned, PruningPlan
 from skdeepopt.pruning._criteria import resolve_criterion
@@ -28,9 +28,6 @@ from skdeepopt.pruning._weights import SCOPES
 from skdeepopt.training._threads import fair_threads
 
 __all__ = ["PrunedEstimator"]
-
-_MOST_SCORED = 10_000
-"""Training samples that a report scores on."""
 
 
 class PrunedEstimator(DeepWrapper):
@@ -267,7 +264,7 @@ callable, default="magnitude"
         ratio = plan.ratio_of(float(self.pruning_ratio))
         dense, early = plan.dense(self.estimator, X, y, sample_weight)
         pruned = plan.prune(dense, ratio, X, y, sample_weight, early)
-        n_scored = min(_num_samples(X), _MOST_SCORED)
+        n_scored = min(_num_samples(X), MOST_SCORED)
         seen = first_rows(X, n_scored), first_rows(y, n_scored)
         scores = dense.score(*seen), pruned.estimator.score(*seen)
         report = pruning_report(
@@ -280,7 +277,7 @@ callable, default="magnitude"
         module, pruned = plan.train_sparse(self.estimator, ratio, X, y, sample_weight)
         dense = copy.deepcopy(pruned.estimator)
         dense.net_.module_ = module
-        n_scored = min(_num_samples(X), _MOST_SCORED)
+        n_scored = min(_num_samples(X), MOST_SCORED)
         score = pruned.estimator.score(first_rows(X, n_scored), first_rows(y, n_scored))
         report = pruning_report(
             plan, ratio, dense, pruned, (None, score), scored_on="training data", n_samples=n_scored

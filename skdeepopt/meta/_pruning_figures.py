@@ -7,10 +7,10 @@ from typing import Any
 from sklearn.base import is_classifier
 
 from skdeepopt.layers._cost import LayerCost, layer_costs
-from skdeepopt.meta._figures import batch_latencies_ms, file_bytes, nonzero_parameters
+from skdeepopt.meta._figures import batch_latencies_ms, network_figures
 from skdeepopt.meta._pruning_plan import Pruned, PruningPlan, example_for
 from skdeepopt.pruning._cut import KeptLayer
-from skdeepopt.pruning._report import NetworkFigures, PrunedLayer, PruningReport, PruningTrial
+from skdeepopt.pruning._report import PrunedLayer, PruningReport, PruningTrial
 
 __all__ = ["pruning_report"]
 
@@ -50,7 +50,7 @@ def pruning_report(
     latencies = batch_latencies_ms([before.module_, after.module_], batch)
     costs = [layer_costs(model.module_, example) for model in (before, after)]
     figures = [
-        _network(model, cost, latency, score)
+        network_figures(model, cost, latency, score)
         for model, cost, latency, score in zip(
             (before, after), costs, latencies, scores, strict=True
         )
@@ -66,20 +66,6 @@ def pruning_report(
         scored_on=scored_on,
         batch_size=batch_size,
         trials=trials,
-    )
-
-
-def _network(
-    model: Any, costs: dict[str, LayerCost], latency_ms: float, score: float | None
-) -> NetworkFigures:
-    module = model.module_
-    return NetworkFigures(
-        n_parameters=sum(parameter.numel() for parameter in module.parameters()),
-        n_nonzero=nonzero_parameters(module),
-        multiply_adds=sum(cost.multiply_adds for cost in costs.values()),
-        size_bytes=file_bytes(model),
-        latency_ms=latency_ms,
-        score=score,
     )
 
 

@@ -310,4 +310,4 @@ def _module_of(model: Any, module: nn.Module) -> Iterator[None]:
         raise
     finally:
         net.module_ = own
-        net.initialize_optimizer()
+        net.renew_optimizer()

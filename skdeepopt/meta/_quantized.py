@@ -36,7 +36,7 @@ from skdeepopt.quantization._network import Quantization, write_weight
 from skdeepopt.quantization._observers import CALIBRATIONS
 from skdeepopt.quantization._report import QuantizationReport
 from skdeepopt.quantization._scheme import resolve_scheme
-from skdeepopt.quantization._tensor import QuantizedTensor
+from skdeepopt.quantization._tensor import Kind, QuantizedTensor
 from skdeepopt.training._hook import TrainingHook
 from skdeepopt.training._threads import fair_threads
 
@@ -345,7 +345,7 @@ class QuantizedEstimator(DeepWrapper):
         store_elsewhere(innermost(model), [f"{name}.weight" for name in self._weights])
         return {
             "estimator": model,
-            "weights": {n: [w.packed(), w.scale, w.bits, w.kind] for n, w in self._weights.items()},
+            "weights": {n: [w.codes, w.scale, w.bits, w.kind] for n, w in self._weights.items()},
             "schemes": {n: scheme.name for n, scheme in self._quantization.schemes.items()},
             "activations": {n: list(grid) for n, grid in self._quantization.activations.items()},
             "float_layers": list(self._quantization.float_layers),
@@ -359,15 +359,23 @@ class QuantizedEstimator(DeepWrapper):
         owner = type(self).__name__
         schemes = {n: resolve_scheme(s, owner=owner) for n, s in state["schemes"].items()}
         layers = weight_layers(self.estimator_.module_)
-        for name, (packed, scale, bits, kind) in state["weights"].items():
-            shape = layers[name].weight.shape
-            weight = QuantizedTensor.unpacked(packed, scale, shape, bits, kind)
+        for name, stored in state["weights"].items():
+            weight = _stored_weight(*stored, shape=layers[name].weight.shape)
             write_weight(layers[name], weight.values())
         grids = {n: (float(scale), int(zero)) for n, (scale, zero) in state["activations"].items()}
         self.quantization_report_ = QuantizationReport.from_plain(state["report"])
         plan = replace(self._plan(), engine=_installed(state["engine"]))
         found = Quantization(schemes, grids, tuple(state["float_layers"]), state["dynamic"])
         self._learn(plan.finish(self.estimator_, found))
+
+
+def _stored_weight(
+    codes: torch.Tensor, scale: torch.Tensor, bits: int, kind: Kind, *, shape: torch.Size
+) -> QuantizedTensor:
+    """Weight of a model file, which before schema 3 held the codes packed into bytes."""
+    if codes.shape != shape:
+        return QuantizedTensor.unpacked(codes, scale, shape, bits, kind)
+    return QuantizedTensor(codes, scale, bits, kind)
 
 
 def _installed(engine: str) -> str:

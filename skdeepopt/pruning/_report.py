@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["NetworkFigures", "PrunedLayer", "PruningReport", "PruningTrial"]
+__all__ = [
+    "NetworkFigures",
+    "PrunedLayer",
+    "PruningReport",
+    "PruningTrial",
+    "network_lines",
+    "table_lines",
+]
 
 Shape = tuple[int, ...]
 
@@ -173,23 +180,48 @@ class PruningReport:
         return f"PruningReport: {self.granularity}, {self.ratio:.1%} removed, scope {self.scope}"
 
     def _totals(self) -> list[str]:
-        before, after = self.before, self.after
         score = f"{self.metric} on {self.scored_on}"
-        return [
-            f"{'':<30}{'before':>14}{'after':>14}{'share':>8}",
-            _line("parameters", before.n_parameters, after.n_parameters),
-            _line("parameters that are not zero", before.n_nonzero, after.n_nonzero),
-            _line("multiply-adds a sample", before.multiply_adds, after.multiply_adds),
-            _line("file, bytes", before.size_bytes, after.size_bytes),
-            _line(f"latency of {self.batch_size}, ms", before.latency_ms, after.latency_ms),
-            _line(score, before.score, after.score, digits=4, share=False),
-        ]
+        return network_lines(self.before, self.after, score, self.batch_size)
 
     def _layer_lines(self) -> list[str]:
-        rows = [("layer", "kept", "shape", "multiply-adds")]
-        rows += [_layer_row(layer) for layer in self.layers]
-        widths = [max(len(row[column]) for row in rows) for column in range(4)]
-        return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        head = ("layer", "kept", "shape", "multiply-adds")
+        return table_lines([head, *(_layer_row(layer) for layer in self.layers)])
+
+
+def network_lines(
+    before: NetworkFigures, after: NetworkFigures, score: str, batch_size: int
+) -> list[str]:
+    """Lines of two networks' figures side by side, with a head.
+
+    Parameters
+    ----------
+    before, after : NetworkFigures
+    score : str
+        What was scored, and on what.
+    batch_size : int
+        Samples that latency was measured on.
+    """
+    return [
+        f"{'':<30}{'before':>14}{'after':>14}{'share':>8}",
+        _line("parameters", before.n_parameters, after.n_parameters),
+        _line("parameters that are not zero", before.n_nonzero, after.n_nonzero),
+        _line("multiply-adds a sample", before.multiply_adds, after.multiply_adds),
+        _line("file, bytes", before.size_bytes, after.size_bytes),
+        _line(f"latency of {batch_size}, ms", before.latency_ms, after.latency_ms),
+        _line(score, before.score, after.score, digits=4, share=False),
+    ]
+
+
+def table_lines(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Lines of a table whose columns are as wide as they need to be.
+
+    Parameters
+    ----------
+    rows : sequence of tuple of str
+        The head is the first.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def _line(

@@ -38,7 +38,7 @@ class Cell:
     Examples
     --------
     >>> accuracy = Measurement(0.98, "ratio", (0.96, 0.99), "Wilson 95 % interval", 360)
-    >>> cell = Cell("baseline", 0, {"accuracy": accuracy}, "cells/baseline-seed0.safetensors")
+    >>> cell = Cell("baseline", 0, {"accuracy": accuracy}, "cells/baseline-seed0.skdo")
     >>> Cell.from_plain(cell.to_plain()) == cell
     True
     """

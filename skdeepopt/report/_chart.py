@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from skdeepopt.report._labels import Box, Obstacle, place_labels
 from skdeepopt.report._results import write_bytes
-from skdeepopt.report._style import COLOURS, MARKERS, open_axes, percent_axis
+from skdeepopt.report._style import COLOURS, MARKERS, logarithmic_axis, open_axes, percent_axis
 from skdeepopt.report._table import BASELINE, Row
 
 if TYPE_CHECKING:
@@ -112,23 +112,9 @@ def _style(row: Row, rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _style_axes(axes: Axes) -> None:
-    _style_horizontal(axes)
+    logarithmic_axis(axes)
     percent_axis(axes)
     open_axes(axes)
-
-
-def _style_horizontal(axes: Axes) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axes.set_xscale("log")
-    low, high = axes.get_xlim()
-    # Small differences must not look large: the axis spans at least a factor of four.
-    stretch = max(1.15, 2 / (high / low) ** 0.5)
-    axes.set_xlim(low / stretch, high * stretch)
-    steps = (1, 1.5, 2, 3, 5, 7) if high / low < 5 else (1, 2, 5) if high / low < 100 else (1,)
-    axes.xaxis.set_major_locator(LogLocator(subs=steps))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _draw_labels(axes: Axes) -> None:

@@ -29,6 +29,11 @@ __all__ = [
 
 Side: TypeAlias = Literal["left", "right"]
 
+Mosaic: TypeAlias = tuple[tuple[str, ...], ...]
+
+MOSAIC: Mosaic = (("scores", "layers"), ("sizes", "layers"))
+"""Where the panels of a figure stand."""
+
 WIDTH = 10.0
 HEIGHTS = (4.6, 14.0)
 """Inches, for few layers and at most."""
@@ -51,36 +56,56 @@ DENSE: Mapping[str, Any] = {
 """Marker of the dense network."""
 
 
-def new_axes(n_layers: int) -> np.ndarray:
-    """Axes of the scores, the sizes and the layers, on a new figure with room for the layers."""
+def new_axes(n_layers: int, mosaic: Mosaic = MOSAIC) -> np.ndarray:
+    """Axes on a new figure that is high enough for the layers, in the order of `mosaic`.
+
+    Parameters
+    ----------
+    n_layers : int
+        Rows of layers from top to bottom.
+    mosaic : tuple of tuple of str
+        As ``Figure.subplot_mosaic`` takes it.
+    """
     from matplotlib import pyplot as plt
 
     height = min(max(HEIGHTS[0], 1.2 + ROW_HEIGHT * n_layers), HEIGHTS[1])
     figure = plt.figure(figsize=(WIDTH, height), layout="constrained")
-    panels = figure.subplot_mosaic([["scores", "layers"], ["sizes", "layers"]])
-    return np.array([panels[name] for name in ("scores", "sizes", "layers")])
+    panels = figure.subplot_mosaic([list(row) for row in mosaic])
+    names = dict.fromkeys(name for column in zip(*mosaic, strict=True) for name in column)
+    return np.array([panels[name] for name in names])
 
 
-def three_axes(ax: Any, *, n_layers: int, owner: str) -> np.ndarray:
+def three_axes(
+    ax: Any,
+    *,
+    n_layers: int,
+    owner: str,
+    names: str = "the scores, the sizes and the layers",
+    mosaic: Mosaic = MOSAIC,
+) -> np.ndarray:
     """The axes given, or new ones.
 
     Parameters
     ----------
     ax : sequence of 3 matplotlib Axes or None
     n_layers : int
-        That new axes have room for.
+        Rows of layers that new axes have room for.
     owner : str
         Who asks; opens the message.
+    names : str
+        What the axes are for.
+    mosaic : tuple of tuple of str
+        Where new ones stand.
 
     Raises
     ------
     ValueError
         `ax` is something else.
     """
-    panels = new_axes(n_layers) if ax is None else np.ravel(np.asarray(ax, dtype=object))
+    panels = new_axes(n_layers, mosaic) if ax is None else np.ravel(np.asarray(ax, dtype=object))
     if len(panels) != 3 or not all(hasattr(panel, "errorbar") for panel in panels):
         raise ValueError(
-            f"{owner}.plot.ax is three axes, for the scores, the sizes and the layers, not {ax!r}. "
+            f"{owner}.plot.ax is three axes, for {names}, not {ax!r}. "
             "Did you mean plt.subplots(1, 3)[1]?"
         )
     return panels

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 
+from skdeepopt.coding._arrays import MAX_DIMENSIONS
+from skdeepopt.coding._stored import StoredTensor
 from skdeepopt.exceptions import ModelFileError
-from skdeepopt.storage._limits import MAX_DIMENSIONS, MAX_TEXT_SPREAD
+from skdeepopt.storage._container import TensorKey
+from skdeepopt.storage._limits import MAX_CONTAINERS, MAX_TEXT_SPREAD
 from skdeepopt.storage._registry import resolve_reference
+from skdeepopt.storage._rows import rows_of
 from skdeepopt.storage._sparse import to_dense
 from skdeepopt.storage._supplied import Supplied
-from skdeepopt.storage._tensors import StoredTensor, to_numpy, to_torch
+from skdeepopt.storage._tensors import to_numpy, to_torch
 from skdeepopt.storage._trail import Trail
 
 __all__ = ["Decoder", "fault", "fields"]
@@ -26,27 +30,32 @@ class Decoder:
 
     Parameters
     ----------
-    tensors : dict of str to StoredTensor
+    tensors : dict of TensorKey to StoredTensor
         Tensors of the file. Each belongs to at least one value.
     supplied : Supplied
         Code that the reader handed in.
     estimator_value : callable
         Turns the JSON of an estimator into one; it is handed this decoder, the JSON and its trail.
+    coded_bytes : int or None, default=None
+        Size of the file where it is not that of its tensors.
     """
 
     def __init__(
         self,
-        tensors: dict[str, StoredTensor],
+        tensors: Mapping[TensorKey, StoredTensor],
         supplied: Supplied,
         estimator_value: Callable[[Decoder, Any, Trail], Any],
+        coded_bytes: int | None = None,
     ) -> None:
         self.supplied = supplied
         self.estimator_names: list[str] = []
         self._tensors = tensors
         self._estimator_value = estimator_value
         # What was one object stays one: memory is bounded by the file however often it is named.
-        self._made: dict[tuple[str, str], Any] = {}
-        self._sparse_bytes = 0
+        self._made: dict[tuple[TensorKey, str], Any] = {}
+        self._coded_bytes = coded_bytes
+        self._sparse_bytes = 0 if coded_bytes is None else self._tensor_bytes
+        self._rows_left = MAX_CONTAINERS
 
     def decode(self, node: Any, trail: Trail) -> Any:
         """Value of a JSON node.
@@ -74,7 +83,7 @@ class Decoder:
         self, name: Any, form: str, trail: Trail, make: Callable[[StoredTensor], Any]
     ) -> Any:
         """What `make` gives for a named tensor, made once for each form."""
-        if not isinstance(name, str) or name not in self._tensors:
+        if type(name) not in (str, int) or name not in self._tensors:
             raise fault(trail, f"a tensor {str(name)[:80]!r}, which the file does not hold")
         if (name, form) not in self._made:
             self._made[name, form] = make(self._tensors[name])
@@ -99,8 +108,12 @@ class Decoder:
     def _allowance(self) -> Any:
         from skdeepopt.storage._allowance import Allowance
 
-        tensor_bytes = sum(stored.raw.nbytes for stored in self._tensors.values())
-        return Allowance(tensor_bytes, len(self._tensors))
+        in_file = self._tensor_bytes if self._coded_bytes is None else self._coded_bytes
+        return Allowance(in_file, len(self._tensors))
+
+    @property
+    def _tensor_bytes(self) -> int:
+        return sum(stored.raw.nbytes for stored in self._tensors.values())
 
     def _put_together(self, reference: dict[str, Any], trail: Trail) -> StoredTensor:
         name, gaps_name, shape = fields(reference, trail, "values", "gaps", "shape")
@@ -120,11 +133,18 @@ class Decoder:
             raise fault(trail, f"the numbers {name[:80]!r} as two sparse tensors")
         return made[1]
 
+    def take_rows(self, count: int, trail: Trail) -> None:
+        """Refuse more rows of tables than a description could spell out."""
+        self._rows_left -= count
+        if self._rows_left < 0:
+            raise fault(trail, f"more than {MAX_CONTAINERS:,} rows of tables")
+
     def check_all_used(self) -> None:
         """Refuse a file with tensors that belong to no value."""
-        unused = sorted(self._tensors.keys() - {name for name, _ in self._made})
+        unused = self._tensors.keys() - {name for name, _ in self._made}
         if unused:
-            raise ModelFileError(f"holds the tensor {unused[0][:80]!r}, which belongs to nothing")
+            shown = str(min(unused))[:80]
+            raise ModelFileError(f"holds the tensor {shown!r}, which belongs to nothing")
 
 
 def fault(trail: Trail, what: str) -> ModelFileError:
@@ -177,6 +197,21 @@ def _pairs(decoder: Decoder, node: dict[str, Any], trail: Trail) -> dict[Any, An
     if len(found) != len(values):
         raise fault(trail, "a dict with one key twice")
     return found
+
+
+def _rows(decoder: Decoder, node: dict[str, Any], trail: Trail) -> list[dict[str, Any]]:
+    (columns,) = fields(node, trail, "rows")
+    if not isinstance(columns, dict) or not columns:
+        raise fault(trail, "a table without columns")
+    values = [
+        decoder.tensor(name, "numpy", trail.item(key), to_numpy) for key, name in columns.items()
+    ]
+    if any(column.ndim != 1 or column.dtype.kind not in "if" for column in values):
+        raise fault(trail, "a table with columns that are no numbers in one axis")
+    if len({column.size for column in values}) > 1:
+        raise fault(trail, "a table with columns of different lengths")
+    decoder.take_rows(len(columns) * values[0].size, trail)
+    return rows_of(dict(zip(columns, values, strict=True)))
 
 
 def _slice(decoder: Decoder, node: dict[str, Any], trail: Trail) -> slice:
@@ -348,6 +383,7 @@ _READERS: Final[dict[str, Callable[[Decoder, dict[str, Any], Trail], Any]]] = {
     "tuple": _tuple,
     "dict": _dict,
     "pairs": _pairs,
+    "rows": _rows,
     "slice": _slice,
     "bytes": _bytes,
     "scalar": _scalar,

@@ -12,33 +12,63 @@ from skdeepopt import __version__
 from skdeepopt.exceptions import ModelFileError
 from skdeepopt.storage._strict_json import check_extent, parse_json, write_json
 
-__all__ = ["FORMAT", "SCHEMA", "read_document", "warn_of_versions", "write_document"]
+__all__ = [
+    "FORMAT",
+    "SCHEMA",
+    "read_description",
+    "read_document",
+    "warn_of_versions",
+    "write_description",
+]
 
 FORMAT: Final = "skdeepopt model"
-SCHEMA: Final = 2
-"""Newest one that this version reads. The second has sparse tensors; the first has none."""
+SCHEMA: Final = 3
+"""Newest one that this version reads, and the one it writes."""
+
+_NEWEST_OPEN: Final = 2
+"""Newest schema of a safetensors file."""
 
 _LIBRARIES: Final = ("scikit-learn", "numpy", "torch", "skorch")
+_MISSING: Final = "-"
 _KEYS: Final = {"format", "schema", "versions", "model"}
 
 
-def write_document(model: Any, *, is_sparse: bool = False) -> str:
-    """JSON of the description of a model, which a reader of this version accepts.
-
-    The schema is the oldest that has what the model needs, for the sake of older readers.
+def write_description(model: Any) -> str:
+    """JSON of a model and of the versions it was made with, which a reader of this version accepts.
 
     Raises
     ------
     ValueError
         Too deep, or too many values.
     """
-    schema = SCHEMA if is_sparse else 1
-    text = write_json({"format": FORMAT, "schema": schema, "versions": _versions(), "model": model})
+    text = write_json({"model": model, "versions": " ".join(_versions().values())})
     try:
         check_extent(text.encode("ascii"))
     except ModelFileError as error:
         raise ValueError(f"The model cannot be stored: the file {error}") from error
     return text
+
+
+def read_description(text: bytes) -> dict[str, Any]:
+    """The model, and by name the versions it was made with and the schema.
+
+    Raises
+    ------
+    ModelFileError
+        Not JSON, or not what ``write_description`` gives.
+    """
+    found = parse_json(text)
+    if not isinstance(found, dict) or set(found) != {"model", "versions"}:
+        raise ModelFileError("has a description with keys other than 'model' and 'versions'")
+    told = found["versions"].split(" ") if isinstance(found["versions"], str) else []
+    if len(told) != 1 + len(_LIBRARIES):
+        raise ModelFileError("has a description without the versions of the libraries")
+    versions = dict(zip(("skdeepopt", *_LIBRARIES), told, strict=True))
+    return {
+        "schema": SCHEMA,
+        "versions": {name: item for name, item in versions.items() if item != _MISSING},
+        "model": found["model"],
+    }
 
 
 @cache
@@ -48,12 +78,12 @@ def _versions() -> dict[str, str]:
         try:
             found[library] = version(library)
         except PackageNotFoundError:
-            continue
+            found[library] = _MISSING
     return found
 
 
 def read_document(text: str) -> dict[str, Any]:
-    """Description of a model, once its format, schema and keys are known ones.
+    """Description in a safetensors file, once its format, schema and keys are known ones.
 
     Raises
     ------
@@ -69,10 +99,11 @@ def read_document(text: str) -> dict[str, Any]:
     versions = document.get("versions")
     if not isinstance(versions, dict) or not all(type(item) is str for item in versions.values()):
         raise ModelFileError("has a description without the versions of the libraries")
-    if schema > SCHEMA:
+    if schema > _NEWEST_OPEN:
         raise ModelFileError(
             f"has schema {schema}, written by skdeepopt {versions.get('skdeepopt', '?')[:20]}; "
-            f"skdeepopt {__version__} reads up to {SCHEMA}. Upgrade skdeepopt"
+            f"skdeepopt {__version__} reads up to {_NEWEST_OPEN} in a safetensors file. Upgrade "
+            "skdeepopt"
         )
     if set(document) != _KEYS:
         raise ModelFileError(f"has a description with keys other than {sorted(_KEYS)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import isnan
 from types import BuiltinFunctionType, FunctionType
@@ -12,12 +12,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from skdeepopt.coding._stored import StoredTensor
 from skdeepopt.storage._limits import MAX_DEPTH, MAX_TEXT_SPREAD
+from skdeepopt.storage._lossy import LOSSLESS, Lossy
 from skdeepopt.storage._registry import reference_name
-from skdeepopt.storage._sparse import to_sparse
-from skdeepopt.storage._strict_json import write_json
+from skdeepopt.storage._rows import columns_of
 from skdeepopt.storage._supplied import qualified_name
-from skdeepopt.storage._tensors import StoredTensor, from_numpy, from_torch
+from skdeepopt.storage._tensors import from_numpy, from_torch
 from skdeepopt.storage._trail import Trail
 
 __all__ = ["Encoder"]
@@ -34,17 +35,21 @@ class Encoder:
     ----------
     estimator_node : callable
         Turns an estimator into JSON; it is handed this encoder, the estimator and its trail.
+    lossy : Lossy, default=LOSSLESS
+        What may be lost.
     """
 
-    def __init__(self, estimator_node: Callable[[Encoder, Any, Trail], Any]) -> None:
-        self.tensors: dict[str, StoredTensor] = {}
+    def __init__(
+        self, estimator_node: Callable[[Encoder, Any, Trail], Any], lossy: Lossy = LOSSLESS
+    ) -> None:
+        self.tensors: list[StoredTensor] = []
         self.left_out: list[str] = []
+        self.lossy = lossy
         self.n_estimators = 0
-        self.is_sparse = False
         self.skips_states = False
         self._estimator_node = estimator_node
         # The objects stay referenced, so that no identity is given out twice.
-        self._kept: dict[int, tuple[Any, Any]] = {}
+        self._kept: dict[int, tuple[Any, int]] = {}
 
     def encode(self, value: Any, trail: Trail) -> Any:
         """JSON for a value.
@@ -67,13 +72,11 @@ class Encoder:
             return self._estimator_node(self, value, trail)
         raise refusal(value, trail)
 
-    def add_tensor(self, owner: Any, stored: StoredTensor, trail: Trail) -> Any:
-        """How a node refers to the bytes of `owner`, the same for the same object.
-
-        By a name, or for floats that are mostly zero by the names of their two parts.
-        """
+    def add_tensor(self, owner: Any, stored: StoredTensor) -> int:
+        """Number by which a node refers to the bytes of `owner`, the same for the same object."""
         if id(owner) not in self._kept:
-            self._kept[id(owner)] = owner, self._add(stored, self._free_name(trail.plain_name()))
+            self._kept[id(owner)] = owner, len(self.tensors)
+            self.tensors.append(stored)
         return self._kept[id(owner)][1]
 
     @contextmanager
@@ -84,24 +87,6 @@ class Encoder:
             yield
         finally:
             self.skips_states = before
-
-    def _add(self, stored: StoredTensor, name: str) -> Any:
-        pair = to_sparse(stored, name_bytes=len(write_json(name)))
-        if pair is None:
-            self.tensors[name] = stored
-            return name
-        self.is_sparse = True
-        self.tensors[name] = pair.values
-        gaps = self._free_name(f"{name}.gaps")
-        self.tensors[gaps] = pair.gaps
-        return {"values": name, "gaps": gaps, "shape": list(stored.shape)}
-
-    def _free_name(self, plain: str) -> str:
-        name, count = plain, 1
-        while name in self.tensors or name == "__metadata__":
-            count += 1
-            name = f"{plain}~{count}"
-        return name
 
 
 def refusal(value: Any, trail: Trail) -> TypeError:
@@ -124,14 +109,22 @@ def _real(encoder: Encoder, value: float, trail: Trail) -> Any:
 
 
 def _list(encoder: Encoder, value: list[Any], trail: Trail) -> Any:
+    columns = columns_of(value)
+    if columns is not None:
+        rows = {name: encoder.add_tensor(item, item) for name, item in columns.items()}
+        return {"rows": rows}
+    return _items(encoder, value, trail)
+
+
+def _items(encoder: Encoder, values: Sequence[Any], trail: Trail) -> list[Any]:
     return [
         item if type(item) is str else encoder.encode(item, trail.item(at))
-        for at, item in enumerate(value)
+        for at, item in enumerate(values)
     ]
 
 
 def _tuple(encoder: Encoder, value: tuple[Any, ...], trail: Trail) -> Any:
-    return {"tuple": _list(encoder, list(value), trail)}
+    return {"tuple": _items(encoder, value, trail)}
 
 
 def _dict(encoder: Encoder, value: dict[Any, Any], trail: Trail) -> Any:
@@ -145,12 +138,12 @@ def _dict(encoder: Encoder, value: dict[Any, Any], trail: Trail) -> Any:
 
 
 def _slice(encoder: Encoder, value: slice, trail: Trail) -> Any:
-    return {"slice": _list(encoder, [value.start, value.stop, value.step], trail)}
+    return {"slice": _items(encoder, (value.start, value.stop, value.step), trail)}
 
 
 def _bytes(encoder: Encoder, value: bytes, trail: Trail) -> Any:
     raw = np.frombuffer(value, dtype=np.uint8)
-    return {"bytes": encoder.add_tensor(value, StoredTensor("U8", raw.shape, raw), trail)}
+    return {"bytes": encoder.add_tensor(value, StoredTensor("U8", raw.shape, raw))}
 
 
 def _scalar(encoder: Encoder, value: np.generic, trail: Trail) -> Any:
@@ -164,7 +157,7 @@ def _scalar(encoder: Encoder, value: np.generic, trail: Trail) -> Any:
 
 def _array(encoder: Encoder, value: np.ndarray, trail: Trail) -> Any:
     if value.dtype == object:
-        items = _list(encoder, value.ravel().tolist(), trail)
+        items = _items(encoder, value.ravel().tolist(), trail)
         return {"objects": items, "shape": list(value.shape)}
     if value.dtype.kind in "SU":
         return _text_array(encoder, value, trail)
@@ -174,7 +167,7 @@ def _array(encoder: Encoder, value: np.ndarray, trail: Trail) -> Any:
             f"{trail} is an array of {value.dtype}, which skdeepopt.save cannot store. Arrays hold "
             "booleans, integers, float16 to float64, or text."
         )
-    node = {"array": encoder.add_tensor(value, stored, trail)}
+    node = {"array": encoder.add_tensor(value, stored)}
     return node | ({"order": "F"} if _is_columnwise(value) else {})
 
 
@@ -196,7 +189,7 @@ def _text_array(encoder: Encoder, value: np.ndarray, trail: Trail) -> Any:
         return {"text": items if is_text else [item.decode("latin-1") for item in items], **node}
     # One long label among many short ones: as a tensor it takes no more than it does in memory.
     codes = value.reshape(-1).view(np.uint8)
-    name = encoder.add_tensor(value, StoredTensor("U8", codes.shape, codes), trail)
+    name = encoder.add_tensor(value, StoredTensor("U8", codes.shape, codes))
     return {"wide": name, **node}
 
 
@@ -210,7 +203,7 @@ def _tensor(encoder: Encoder, value: Any, trail: Trail) -> Any:
             f"{value.device}, which skdeepopt.save cannot store. Tensors are dense, real, and not "
             "on the meta device."
         )
-    node = {"tensor": encoder.add_tensor(value, stored, trail)}
+    node: dict[str, Any] = {"tensor": encoder.add_tensor(value, encoder.lossy.rounded(stored))}
     channels_last = torch.channels_last
     if value.dim() == 4 and not value.is_contiguous():
         node |= {"layout": "NHWC"} if value.is_contiguous(memory_format=channels_last) else {}

@@ -100,7 +100,8 @@ def _state(
     if not _is_fitted(estimator):
         return {}
     inside = trail.attribute("_fitted_state()")
-    return {"state": encoder.encode(estimator._fitted_state(), inside)["dict"]}
+    state = encoder.lossy.without_history(estimator._fitted_state())
+    return {"state": encoder.encode(state, inside)["dict"]}
 
 
 def _is_fitted(estimator: Any) -> bool:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from math import ceil
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from skdeepopt.exceptions import ModelFileError
-from skdeepopt.storage._container import TensorSpan, pack, read_tensors, unpack
+from skdeepopt.storage._container import Container, TensorKey
 from skdeepopt.storage._decode import Decoder
-from skdeepopt.storage._document import warn_of_versions, write_document
+from skdeepopt.storage._document import warn_of_versions, write_description
 from skdeepopt.storage._encode import Encoder
 from skdeepopt.storage._estimators import estimator_node, estimator_value
-from skdeepopt.storage._paths import as_path, check_writable, open_model, write_whole
+from skdeepopt.storage._lossy import check_lossy
+from skdeepopt.storage._opening import opened
+from skdeepopt.storage._packed import pack
+from skdeepopt.storage._paths import as_path, check_writable, write_whole
 from skdeepopt.storage._supplied import Supplied, Supply
 from skdeepopt.storage._trail import Trail
 
 __all__ = ["load", "read_header", "save"]
 
 
-def save(estimator: Any, path: Any) -> Path:
+def save(estimator: Any, path: Any, *, lossy: str | Iterable[str] | None = None) -> Path:
     """Path of the file that now holds the estimator: weights, parameters and all that fit learned.
 
     The file appears whole or not at all: it is written beside `path` and then takes its place.
@@ -32,7 +35,11 @@ def save(estimator: Any, path: Any) -> Path:
         One of this package, or a scikit-learn pipeline or wrapper of common transformers around
         one; fitted or not.
     path : str or path-like
-        File to write; an existing one is replaced. Its folder must exist.
+        File to write, such as ``model.skdo``; an existing one is replaced. Its folder must exist.
+    lossy : {"float16", "bfloat16", "history"}, list of these, or None, default=None
+        What may be lost: float32 weights of more than 256 different values are rounded to what
+        float16 or bfloat16 holds, and stay float32; the history of training is left out. None
+        loses nothing.
 
     Returns
     -------
@@ -45,7 +52,7 @@ def save(estimator: Any, path: Any) -> Path:
         Something in the estimator cannot be stored; the message names it as Python would, such as
         ``Pipeline.steps[0][1].mean_``.
     ValueError
-        The description is too deep or too long.
+        The description is too deep or too long, or `lossy` names something else.
     FileNotFoundError, IsADirectoryError, NotADirectoryError
         The folder is missing, or `path` is one.
 
@@ -63,8 +70,9 @@ def save(estimator: Any, path: Any) -> Path:
     The format is in ``docs/model-file.md``. Random states (``RandomState``, ``Generator``) are
     stored as None; integers stay.
 
-    Floats that are mostly zero take the room of the others, and a byte for each to say where it
-    stands: the file of a pruned network shrinks with it, and loads to the same bits.
+    Every tensor is written in the form that takes the fewest bits and loads to the same ones: where
+    its zeros are and what the others are, few different values by their numbers, and else the
+    exponents by their frequencies. So the file of a pruned or quantized network shrinks with it.
 
     A fitted compressor such as ``PrunedEstimator`` is stored with its base unfitted, so that the
     file does not carry the network that was made smaller. A ``FrozenEstimator`` around the base
@@ -77,7 +85,7 @@ def save(estimator: Any, path: Any) -> Path:
     >>> from sklearn.preprocessing import StandardScaler
     >>> scaler = StandardScaler().fit([[0.0], [2.0]])
     >>> with TemporaryDirectory() as folder:
-    ...     load(save(scaler, f"{folder}/scaler.safetensors")).transform([[3.0]])
+    ...     load(save(scaler, f"{folder}/scaler.skdo")).transform([[3.0]])
     array([[2.]])
     """
     if not hasattr(type(estimator), "get_params"):
@@ -85,8 +93,8 @@ def save(estimator: Any, path: Any) -> Path:
         raise TypeError(
             f"skdeepopt.save stores an estimator, not {type(estimator).__name__}.{slip}"
         )
+    encoder = Encoder(estimator_node, check_lossy(lossy))
     target = check_writable(as_path(path, "save"))
-    encoder = Encoder(estimator_node)
     model = encoder.encode(estimator, Trail(type(estimator).__name__))
     for name in encoder.left_out:
         warnings.warn(
@@ -95,7 +103,7 @@ def save(estimator: Any, path: Any) -> Path:
             UserWarning,
             stacklevel=2,
         )
-    write_whole(target, pack(write_document(model, is_sparse=encoder.is_sparse), encoder.tensors))
+    write_whole(target, [pack(write_description(model), encoder.tensors)])
     return Path(path)
 
 
@@ -144,14 +152,13 @@ def load(path: Any, *, modules: Supply = None) -> Any:
     >>> from sklearn.preprocessing import StandardScaler
     >>> scaler = StandardScaler().fit([[0.0], [2.0]])
     >>> with TemporaryDirectory() as folder:
-    ...     load(save(scaler, f"{folder}/scaler.safetensors")).mean_
+    ...     load(save(scaler, f"{folder}/scaler.skdo")).mean_
     array([1.])
     """
     source = as_path(path, "load")
     supplied = Supplied(modules)
-    with _opened(source) as (handle, size_bytes):
-        container = unpack(handle, size_bytes)
-        decoder = Decoder(read_tensors(handle, container), supplied, estimator_value)
+    with opened(source) as container:
+        decoder = Decoder(container.tensors, supplied, estimator_value, container.coded_bytes)
         estimator = _rebuild(decoder, container.document["model"])
     warn_of_versions(source, container.document["versions"], decoder.estimator_names)
     return estimator
@@ -168,8 +175,9 @@ def read_header(path: Any) -> dict[str, Any]:
     Returns
     -------
     header : dict
-        ``size_bytes``, ``sha256``, ``schema``, ``versions`` (library to version), ``model`` (the
-        tree of JSON nodes) and ``tensors`` (name to ``dtype``, ``shape`` and ``size_bytes``).
+        ``size_bytes``, ``sha256`` (as far as the file holds it), ``schema``, ``versions`` (library
+        to version), ``model`` (the tree of JSON nodes) and ``tensors`` (name to ``dtype``,
+        ``shape`` and ``size_bytes``, what it takes in the file, rounded up).
 
     Raises
     ------
@@ -182,31 +190,19 @@ def read_header(path: Any) -> dict[str, Any]:
     >>> from sklearn.preprocessing import StandardScaler
     >>> scaler = StandardScaler().fit([[0.0], [2.0]])
     >>> with TemporaryDirectory() as folder:
-    ...     header = read_header(save(scaler, f"{folder}/scaler.safetensors"))
+    ...     header = read_header(save(scaler, f"{folder}/scaler.skdo"))
     >>> header["model"]["estimator"], sorted(header["tensors"])
     ('sklearn.preprocessing.StandardScaler', ['mean_', 'scale_', 'var_'])
     """
-    with _opened(as_path(path, "load")) as (handle, size_bytes):
-        container = unpack(handle, size_bytes)
-    return {
-        "size_bytes": container.size_bytes,
-        "sha256": container.sha256,
-        "schema": container.document["schema"],
-        "versions": container.document["versions"],
-        "model": container.document["model"],
-        "tensors": {name: _shown(span) for name, span in container.spans.items()},
-    }
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
-    """Open file and its size; what is wrong with it is said with its name in front."""
-    try:
-        handle, size_bytes = open_model(path)
-        with handle:
-            yield handle, size_bytes
-    except ModelFileError as error:
-        raise ModelFileError(f"{path} {str(error).rstrip('.')}.") from error.__cause__
+    with opened(as_path(path, "load"), with_spans=True) as container:
+        return {
+            "size_bytes": container.size_bytes,
+            "sha256": container.sha256,
+            "schema": container.document["schema"],
+            "versions": container.document["versions"],
+            "model": container.document["model"],
+            "tensors": {container.names[key]: _shown(container, key) for key in container.tensors},
+        }
 
 
 def _rebuild(decoder: Decoder, model: Any) -> Any:
@@ -221,9 +217,10 @@ def _rebuild(decoder: Decoder, model: Any) -> Any:
     return estimator
 
 
-def _shown(span: TensorSpan) -> dict[str, Any]:
+def _shown(container: Container, key: TensorKey) -> dict[str, Any]:
+    stored = container.tensors[key]
     return {
-        "dtype": span.dtype,
-        "shape": list(span.shape),
-        "size_bytes": span.end - span.begin,
+        "dtype": stored.dtype,
+        "shape": list(stored.shape),
+        "size_bytes": ceil(sum(container.spans[key]) / 8),
     }

@@ -7,11 +7,12 @@ from typing import Final
 __all__ = [
     "MAX_CONTAINERS",
     "MAX_DEPTH",
-    "MAX_DIMENSIONS",
     "MAX_ESTIMATORS",
     "MAX_HEADER_BYTES",
+    "MAX_TENSORS",
     "MAX_TEXT_SPREAD",
     "MAX_VALUES",
+    "dense_bytes_allowed",
 ]
 
 MAX_HEADER_BYTES: Final = 8 * 2**20
@@ -29,8 +30,20 @@ MAX_CONTAINERS: Final = 2**16
 MAX_ESTIMATORS: Final = 1_000
 """Estimators in one file, each up to a tenth of a millisecond to make."""
 
-MAX_DIMENSIONS: Final = 32
-"""Dimensions of an array; every numpy since 1.0 takes 32."""
-
 MAX_TEXT_SPREAD: Final = 16
 """Memory of a fixed-width text array, in bytes for each byte of its JSON list."""
+
+MAX_TENSORS: Final = 2**13
+"""Tensors in one file, each a tenth of a millisecond to read at least."""
+
+_BASE_DENSE_BYTES: Final = 64 * 2**20
+_DENSE_BYTES_PER_BYTE: Final = 4096
+
+
+def dense_bytes_allowed(size_bytes: int) -> int:
+    """Bytes that the tensors of a file of this size may take in memory together.
+
+    A pruned network is thousands of times smaller than it is whole, so the ratio alone would not
+    tell it from a file that was made to exhaust the memory: a constant does that.
+    """
+    return _BASE_DENSE_BYTES + _DENSE_BYTES_PER_BYTE * size_bytes

@@ -39,7 +39,7 @@ def check_writable(path: Path) -> Path:
     if target.is_dir():
         raise IsADirectoryError(
             f"skdeepopt.save writes one file, and {path} is a folder. "
-            f"Did you mean {path / 'model.safetensors'}?"
+            f"Did you mean {path / 'model.skdo'}?"
         )
     if not target.parent.exists():
         raise FileNotFoundError(

@@ -30,6 +30,7 @@ ESTIMATORS: Final[dict[str, tuple[str, ...]]] = {
         "ImageScaler",
         "NeuralClassifier",
         "NeuralRegressor",
+        "PackedEstimator",
         "PrunedEstimator",
         "QuantizedEstimator",
     ),

@@ -1,4 +1,4 @@
-"""Tensors of mostly zeros, as the numbers that are not zero and the gaps between them.
+"""Tensors of schema 2, of mostly zeros: the numbers that are not zero and the gaps between them.
 
 The gap to a number is how many zeros lie between it and the one before, in 8 bits. Where a gap is
 longer, a zero is kept as a filler. Values are told apart by their bits: a negative zero is kept.
@@ -11,68 +11,18 @@ Han, Mao & Dally (2016), "Deep Compression", arXiv:1510.00149, section 2.
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
-from skdeepopt.storage._limits import MAX_DIMENSIONS
-from skdeepopt.storage._tensors import DTYPES, StoredTensor
+from skdeepopt.coding._arrays import MAX_DIMENSIONS
+from skdeepopt.coding._stored import StoredTensor
+from skdeepopt.storage._tensors import DTYPES
 
-__all__ = ["SparsePair", "to_dense", "to_sparse"]
+__all__ = ["to_dense"]
 
 _REACH: Final = 2**8
 """Numbers that one kept number stands for at most: itself, and the longest gap before it."""
-
-_HEADER_BYTES: Final = 256
-"""Bound on what the second tensor and the longer node take in the header, without their names."""
-
-
-class SparsePair(NamedTuple):
-    """Kept numbers in C order, and as many gaps."""
-
-    values: StoredTensor
-    gaps: StoredTensor
-
-
-def to_sparse(stored: StoredTensor, name_bytes: int = 0) -> SparsePair | None:
-    """Kept numbers and gaps of a float tensor, None where they take no less room than all numbers.
-
-    Parameters
-    ----------
-    stored : StoredTensor
-    name_bytes : int, default=0
-        Length of the tensor's name in JSON. A sparse tensor is named three times more often.
-    """
-    if not _is_float(stored.dtype):
-        return None
-    most_bytes = stored.raw.nbytes - _HEADER_BYTES - 3 * name_bytes
-    number_bytes = DTYPES[stored.dtype].size_bytes
-    bits = stored.raw.view(f"<u{number_bytes}")
-    # Counting is quick, and enough to pass over the weights of a network that nobody pruned.
-    if np.count_nonzero(bits) * (number_bytes + 1) >= most_bytes:
-        return None
-    values, gaps = _kept(bits)
-    if values.nbytes + gaps.nbytes >= most_bytes:
-        return None
-    return SparsePair(
-        StoredTensor(stored.dtype, values.shape, values.view(np.uint8)),
-        StoredTensor("U8", gaps.shape, gaps),
-    )
-
-
-def _kept(bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers to keep, fillers among them, and the gap before each."""
-    at = np.flatnonzero(bits)
-    n_skipped = np.diff(at, prepend=-1) - 1
-    ends = np.cumsum(n_skipped // _REACH + 1) - 1
-    n_before_tail = int(ends[-1]) + 1 if ends.size else 0
-    n_tail = bits.size - (int(at[-1]) + 1 if at.size else 0)
-    n_kept = n_before_tail + n_tail // _REACH
-    values = np.zeros(n_kept, dtype=bits.dtype)
-    values[ends] = bits[at]
-    gaps = np.full(n_kept, _REACH - 1, dtype=np.uint8)
-    gaps[ends] = n_skipped % _REACH
-    return values, gaps
 
 
 def to_dense(values: StoredTensor, gaps: StoredTensor, shape: object) -> StoredTensor:
@@ -84,7 +34,7 @@ def to_dense(values: StoredTensor, gaps: StoredTensor, shape: object) -> StoredT
     Raises
     ------
     ValueError
-        The parts are none that ``to_sparse`` gives; the message goes on after "a sparse tensor".
+        The parts contradict each other; the message goes on after "a sparse tensor".
     """
     number_bytes = DTYPES[values.dtype].size_bytes
     n_kept = _checked_length(values, gaps)

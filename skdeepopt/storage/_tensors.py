@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from skdeepopt.coding._stored import StoredTensor
 from skdeepopt.exceptions import ModelFileError
 
-__all__ = ["DTYPES", "StoredTensor", "from_numpy", "from_torch", "to_numpy", "to_torch"]
+__all__ = ["DTYPES", "from_numpy", "from_torch", "to_numpy", "to_torch"]
 
 
 class _Dtype(NamedTuple):
@@ -38,19 +37,6 @@ DTYPES: Final = {
 }
 _OF_NUMPY: Final = {dtype.numpy: name for name, dtype in DTYPES.items() if dtype.numpy}
 _OF_TORCH: Final = {dtype.torch: name for name, dtype in DTYPES.items()}
-
-
-@dataclass(frozen=True)
-class StoredTensor:
-    """Little-endian bytes in C order, with their type and shape."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    raw: np.ndarray
-
-    def __post_init__(self) -> None:
-        expected = math.prod(self.shape) * DTYPES[self.dtype].size_bytes
-        assert self.raw.nbytes == expected, "bytes must fill the shape"
 
 
 def from_numpy(array: np.ndarray) -> StoredTensor | None:

@@ -12,7 +12,7 @@ from skdeepopt.exceptions import DatasetError
 
 __all__ = ["CONFIG_VERSION", "StudySetting", "setting_for"]
 
-CONFIG_VERSION = 2
+CONFIG_VERSION = 3
 """Raised whenever the techniques or the budgets below change what a finished cell means."""
 
 SMALL = 5_000

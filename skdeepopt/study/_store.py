@@ -14,7 +14,7 @@ from skdeepopt.study._setting import StudySetting
 
 __all__ = ["CellStore"]
 
-MODEL_SUFFIX = ".safetensors"
+MODEL_SUFFIX = ".skdo"
 
 
 class CellStore:

@@ -15,6 +15,7 @@ from scipy.stats import loguniform, uniform
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, StratifiedShuffleSplit
 
 from skdeepopt.estimators._cnn import CNNClassifier
+from skdeepopt.meta._packed import PackedEstimator
 from skdeepopt.meta._pruned import PrunedEstimator
 from skdeepopt.meta._quantized import QuantizedEstimator
 from skdeepopt.report._table import BASELINE
@@ -161,6 +162,16 @@ def _quantized_in_training(setting: StudySetting, seed: int) -> Any:
 @technique("pruned and quantized", "channels removed, and the rest in 8 bits")
 def _pruned_and_quantized(setting: StudySetting, seed: int) -> Any:
     return QuantizedEstimator(_pruned_channels(setting, seed), random_state=seed)
+
+
+@technique("packed", "about one bit a weight, with the length of the file in the loss")
+def _packed(setting: StudySetting, seed: int) -> Any:
+    return PackedEstimator(
+        _network(setting, seed),
+        # What is left of the weights is found while they train: twice the passes of a pruning.
+        finetune_epochs=2 * setting.max_epochs,
+        random_state=seed,
+    )
 
 
 def _network(setting: StudySetting, seed: int) -> CNNClassifier:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import torch
 
-__all__ = ["TrainingHook"]
+__all__ = ["Hooks", "TrainingHook"]
 
 
 class TrainingHook(Protocol):
@@ -31,3 +31,35 @@ class TrainingHook(Protocol):
 
     def after_training(self) -> None:
         """All steps are done; not called where an exception or an interrupt ended them."""
+
+
+class Hooks:
+    """Several training hooks as one, asked in order.
+
+    Parameters
+    ----------
+    *hooks : TrainingHook
+    """
+
+    def __init__(self, *hooks: TrainingHook) -> None:
+        self.hooks = hooks
+
+    def before_training(self, n_steps: int) -> bool:
+        """Begin all; True where any has replaced parameters."""
+        replaced = [hook.before_training(n_steps) for hook in self.hooks]
+        return any(replaced)
+
+    def after_step(self, progress: float) -> bool:
+        """Tell all; True where any has replaced parameters."""
+        replaced = [hook.after_step(progress) for hook in self.hooks]
+        return any(replaced)
+
+    def penalty(self) -> torch.Tensor | None:
+        """Sum of what they add to the loss."""
+        parts = [part for hook in self.hooks if (part := hook.penalty()) is not None]
+        return sum(parts[1:], parts[0]) if parts else None
+
+    def after_training(self) -> None:
+        """End all, the last one first."""
+        for hook in reversed(self.hooks):
+            hook.after_training()

@@ -81,6 +81,7 @@ class TensorNet(NeuralNet):
     """
 
     engine_: Runner | None = None
+    _has_optimizer: bool = True
 
     def __init__(
         self,
@@ -100,6 +101,33 @@ class TensorNet(NeuralNet):
         self.weight_decay = weight_decay
         self.augment = augment
         self.seed = seed
+
+    def initialize_for_inference(self) -> TensorNet:
+        """Initialize all but the optimizer, which the first training makes.
+
+        With its first optimizer, torch imports its compiler, which takes seconds.
+        """
+        self._has_optimizer = False
+        return self.initialize()
+
+    def renew_optimizer(self) -> None:
+        """Begin anew with the parameters as they are now, where there is an optimizer at all."""
+        if self._has_optimizer:
+            self.initialize_optimizer()
+
+    def initialize_optimizer(self) -> TensorNet:
+        """Optimizer for the parameters as they are now."""
+        if not self._has_optimizer:
+            self._has_optimizer = True
+            return self._initialize_optimizer()
+        return super().initialize_optimizer()
+
+    def _initialize_optimizer(self, reason: str | None = None) -> TensorNet:
+        return super()._initialize_optimizer(reason) if self._has_optimizer else self
+
+    def _validate_params(self) -> None:
+        if self._has_optimizer:  # skorch knows the optimizer's parameters by the optimizer.
+            super()._validate_params()
 
     @property
     def _default_callbacks(self) -> list[tuple[str, Callback]]:
@@ -150,6 +178,8 @@ class TensorNet(NeuralNet):
         held_out = None if validation is None else self._batches(validation, training=False)
         work = work_of(self.module_, self.batch_size * data.inputs[0].numel())
         self.engine_ = None
+        if not self._has_optimizer:
+            self.initialize_optimizer()
         try:
             with fair_threads(work), keep_freed_memory():
                 self.notify("on_train_begin", X=None, y=None)

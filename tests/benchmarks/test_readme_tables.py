@@ -9,6 +9,7 @@ from benchmarks.readme_tables import (
     BEGIN,
     END,
     FIGURES,
+    PACKED,
     PRUNING,
     QUANTIZED,
     SPEED,
@@ -89,7 +90,7 @@ RESULTS = {
         "warm": {"peak_bytes": spread(52e6, 1e6)},
         "cold": {"peak_bytes": spread(160e6, 2e6)},
     },
-    "fuzz_model_files": {
+    "damage": {
         "n": 2000,
         "n_failures": 0,
         "load_ms_median": 0.43,
@@ -113,6 +114,39 @@ RESULTS = {
             "quantizing_s": spread(1.5, 0.1),
         }
         for net, *_ in SPEED
+    },
+    "model_file": {
+        "dense": {
+            "file_bytes": 900,
+            "entropy_bytes": 850.0,
+            "lzma_9e_bytes": 1000,
+            "zstandard_22_bytes": 1200,
+            "save_ms": 120.0,
+            "load_and_predict_ms": 12.3,
+        }
+    },
+    "pruning_latency": {
+        net: {"shares": {"4x16": {"torch": 0.6, "onnxruntime": quartiles(0.4)}}}
+        for net in ("lenet5", "compact")
+    },
+    **{
+        f"packing-{row}": {
+            "figures": {
+                "dense": spread(0.99, 0.001),
+                "sizes": {
+                    size: {
+                        "accuracy": spread(0.99, 0.001),
+                        "file_bytes": spread(2900.0, 10.0),
+                        "ratio": spread(580.0, 2.0),
+                        "largest_file_bytes": 2990,
+                        "answers_equal": True,
+                    }
+                    for of, _, size, *_ in PACKED
+                    if of == row
+                },
+            }
+        }
+        for row, *_ in PACKED
     },
     **{f"pruning-{row}": CUT if row.startswith("channels") else PRUNED for row, *_ in PRUNING},
 }

@@ -15,7 +15,9 @@ def exit_code(*arguments):
     return caught.value.code
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["compare", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["compare", "--help"], ["inspect", "--help"], ["--version"]]
+)
 def test_help_and_version_come_without_torch(arguments):
     code = (
         "import sys; from skdeepopt.cli import main\n"
@@ -50,6 +52,9 @@ def test_help_lists_every_command(capsys):
     [
         (["compar"], "Did you mean 'compare'?"),
         (["compare", "--quik"], "Did you mean '--quick'?"),
+        (["inspct"], "Did you mean 'inspect'?"),
+        (["inspect"], "FILE"),
+        (["inspect", "a.skdo", "--ou", "b", "--uot", "c"], "Did you mean '--out'?"),
         (["compare", "--seeds", "0"], "a whole number of at least 1, not '0'"),
         (["compare", "--seeds", "three"], "not 'three'"),
         ([], "command"),

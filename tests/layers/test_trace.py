@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from skdeepopt.layers._operations import operation_of
-from skdeepopt.layers._trace import folded, traced
+from skdeepopt.layers._trace import foldable_pairs, folded, traced
 from skdeepopt.nets._blocks import Standardize
 from skdeepopt.nets._registry import build_network
 from skdeepopt.pruning._masks import set_masks
@@ -247,3 +247,41 @@ def test_other_threads_run_their_modules_meanwhile():
 
     assert not failures
     assert all(torch.equal(answers, expected[0]) for answers in expected)
+
+
+def test_all_norms_right_behind_a_layer_can_be_folded(built):
+    network, _ = built
+    graph = traced(network, owner="test")
+
+    pairs = foldable_pairs(graph)
+
+    left = [node.target for node in folded(graph).graph.nodes if node.op == "call_module"]
+    norms = [n for n, part in network.named_modules() if isinstance(part, nn.BatchNorm2d)]
+    assert sorted(pairs.values()) == sorted(set(norms) - set(left))
+    assert all(operation_of(graph, _node(graph, n)) in ("conv", "linear") for n in pairs)
+
+
+def _node(graph, name):
+    return next(node for node in graph.graph.nodes if node.target == name)
+
+
+def test_pairs_are_named_and_the_graph_is_only_looked_at():
+    graph = traced(seen(Branched(), (3, 8, 8)), owner="test")
+    code = graph.code
+
+    assert foldable_pairs(graph) == {"first": "norm"}
+    assert graph.code == code
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.BatchNorm1d(3)),
+        nn.Sequential(nn.ConvTranspose2d(3, 3, 2), nn.BatchNorm2d(3)),
+        nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3, track_running_stats=False)),
+        nn.Sequential(nn.Linear(4, 3), nn.LayerNorm(3)),
+    ],
+    ids=["behind a rectifier", "transposed", "no statistics", "no batch norm"],
+)
+def test_norms_that_cannot_be_folded_make_no_pair(network):
+    assert foldable_pairs(traced(network, owner="test")) == {}

@@ -5,10 +5,11 @@ import torch
 from torch import nn
 
 from skdeepopt import CNNClassifier, ImageScaler, PrunedEstimator, save
+from skdeepopt.layers._cost import LayerCost
 from skdeepopt.meta._figures import (
     batch_latencies_ms,
     file_bytes,
-    nonzero_parameters,
+    network_figures,
 )
 
 
@@ -64,10 +65,23 @@ def test_a_fitted_transformer_has_bytes_too(X):
     assert file_bytes(ImageScaler().fit(X)) > 0
 
 
-def test_parameters_that_are_zero_are_not_counted_and_biases_are():
-    layer = nn.Linear(3, 2)
+def test_parameters_that_are_zero_are_told_from_others_and_biases_count(X, y):
+    model = CNNClassifier(widths=(4,), max_epochs=1, random_state=0).fit(X, y)
+    head = model.module_.network.head
     with torch.no_grad():
-        layer.weight.copy_(torch.tensor([[0.0, 1.0, 2.0], [0.0, -0.0, 3.0]]))
-        layer.bias.copy_(torch.tensor([0.0, 1.0]))
+        head.weight[0], head.bias[0] = 0.0, -0.0
 
-    assert nonzero_parameters(layer) == 4
+    figures = network_figures(model, {}, latency_ms=1.5, score=None)
+
+    assert figures.n_parameters == model.n_parameters_
+    assert figures.n_parameters - figures.n_nonzero == head.in_features + 1
+
+
+def test_a_row_has_what_was_measured_and_the_bytes_of_the_file(X, y):
+    model = CNNClassifier(widths=(4,), max_epochs=1, random_state=0).fit(X, y)
+    costs = {"a": LayerCost(10, 1, (1,), 1), "b": LayerCost(5, 1, (1,), 1)}
+
+    figures = network_figures(model, costs, latency_ms=1.5, score=0.5)
+
+    assert (figures.multiply_adds, figures.latency_ms, figures.score) == (15, 1.5, 0.5)
+    assert figures.size_bytes == file_bytes(model)

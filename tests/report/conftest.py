@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from skdeepopt.measurement._record import Measurement
+from skdeepopt.packing._report import PackedLayer, PackingReport
 from skdeepopt.pruning._report import NetworkFigures, PrunedLayer, PruningReport
 from skdeepopt.quantization._report import QuantizationReport, QuantizedFigures, QuantizedLayer
 from skdeepopt.quantization._scheme import resolve_scheme
@@ -35,7 +36,7 @@ def _cell(
         name: Measurement(value, units[name], (value, value), "one run", 1)
         for name, value in values.items()
     }
-    return Cell(technique, seed, figures, f"cells/{technique}-seed{seed}.safetensors")
+    return Cell(technique, seed, figures, f"cells/{technique}-seed{seed}.skdo")
 
 
 @pytest.fixture(scope="session")
@@ -157,6 +158,59 @@ def make_scheme_search(make_quantized):
             best_estimator_=best,
             best_params_={name.removeprefix("param_"): best.scheme},
             cv_results_={name: schemes, **scores, **columns},
+            refit=True,
+            scoring=None,
+        )
+
+    return make
+
+
+def _packing_report(
+    target=3_000, n_layers=2, scores=(0.99, 0.98), sizes=(88_000, 2_900), **changes
+):
+    layers = tuple(
+        PackedLayer(f"features.{index}", "Conv2d", (20, 10), (10, 10), 40, 3, 0.125, 400.0)
+        for index in range(n_layers)
+    )
+    before, after = (
+        NetworkFigures(1000, 100, 5000, size, 1.0, score)
+        for size, score in zip(sizes, scores, strict=True)
+    )
+    report = PackingReport(target, layers, before, after, "accuracy", "training data", 64)
+    return dataclasses.replace(report, **changes)
+
+
+@pytest.fixture(scope="session")
+def make_packing_report():
+    """Report of a packing that never happened."""
+    return _packing_report
+
+
+@pytest.fixture(scope="session")
+def make_packed():
+    """What a display reads of a fitted PackedEstimator."""
+
+    def make(report=None, max_accuracy_drop=None, **changes):
+        report = _packing_report(**changes) if report is None else report
+        return SimpleNamespace(
+            packing_report_=report,
+            target_bytes=report.target_bytes,
+            max_accuracy_drop=max_accuracy_drop,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_target_search():
+    """What a display reads of a fitted search over ``target_bytes``."""
+
+    def make(best, targets, means, name="param_target_bytes"):
+        scores = {"mean_test_score": means, "std_test_score": [0.01] * len(means)}
+        return SimpleNamespace(
+            best_estimator_=best,
+            best_params_={name.removeprefix("param_"): best.target_bytes},
+            cv_results_={name: targets, **scores},
             refit=True,
             scoring=None,
         )

@@ -16,7 +16,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import StandardScaler
 
+from skdeepopt.coding._range_coder import read_varint, write_varint
 from skdeepopt.storage._decode import Decoder
+from skdeepopt.storage._description import compress, decompress
 from skdeepopt.storage._encode import Encoder
 from skdeepopt.storage._estimators import estimator_node, estimator_value
 from skdeepopt.storage._files import save
@@ -114,7 +116,7 @@ def through_json():
         encoder = Encoder(estimator_node)
         node = encoder.encode(value, Trail("value"))
         text = write_json(node).encode()
-        decoder = Decoder(encoder.tensors, Supplied(None), estimator_value)
+        decoder = Decoder(dict(enumerate(encoder.tensors)), Supplied(None), estimator_value)
         found = decoder.decode(parse_json(text), Trail("value"))
         decoder.check_all_used()
         return found
@@ -136,25 +138,35 @@ def read_back():
 @pytest.fixture
 def scaler_file(tmp_path) -> Path:
     scaler = StandardScaler().fit(np.arange(12.0).reshape(4, 3))
-    return save(scaler, tmp_path / "scaler.safetensors")
+    return save(scaler, tmp_path / "scaler.skdo")
 
 
 @pytest.fixture
-def forge(scaler_file):
-    """Function that rewrites the header of a good file and seals it again, as an attacker can."""
-    blob = scaler_file.read_bytes()
+def parts(scaler_file) -> dict[str, Any]:
+    """Number of tensors, compressed description and stream of a good file."""
+    return opened_parts(scaler_file.read_bytes())
 
-    def rewrite(change, data: bytes | None = None) -> Path:
-        scaler_file.write_bytes(changed(blob, change, data))
+
+@pytest.fixture
+def forge(scaler_file, parts):
+    """Function that rewrites the parts of a good file and seals it again, as an attacker can."""
+
+    def rewrite(**changed: Any) -> Path:
+        scaler_file.write_bytes(sealed(**{**parts, **changed}))
         return scaler_file
 
     return rewrite
 
 
 @pytest.fixture
-def forge_document(forge):
-    """The same for the description inside the header."""
-    return lambda change: forge(inside_document(change))
+def forge_document(reseal, scaler_file):
+    """The same for the description, which a function changes or replaces by a text."""
+
+    def rewrite(change) -> Path:
+        reseal(scaler_file, change)
+        return scaler_file
+
+    return rewrite
 
 
 @pytest.fixture
@@ -162,33 +174,24 @@ def reseal():
     """The same for the description of any file, in place."""
 
     def rewrite(path: Path, change) -> None:
-        path.write_bytes(changed(path.read_bytes(), inside_document(change)))
+        parts = opened_parts(path.read_bytes())
+        document = json.loads(decompress(parts["text"]))
+        new = change(document) or document
+        text = compress(new if isinstance(new, str) else write_json(new))
+        path.write_bytes(sealed(**{**parts, "text": text}))
 
     return rewrite
 
 
-def changed(blob: bytes, change, data: bytes | None = None) -> bytes:
-    length = int.from_bytes(blob[:8], "little")
-    header = json.loads(blob[8 : 8 + length])
-    header["__metadata__"]["sha256"] = "0" * 64
-    new = change(header) or header
-    text = new if isinstance(new, bytes) else write_json(new).encode()
-    return seal(text, blob[8 + length :] if data is None else data)
+def opened_parts(blob: bytes) -> dict[str, Any]:
+    _, at = read_varint(blob, 22)
+    n_tensors, at = read_varint(blob, at)
+    length, at = read_varint(blob, at)
+    return {"n_tensors": n_tensors, "text": blob[at : at + length], "stream": blob[at + length :]}
 
 
-def inside_document(change):
-    def inside(header):
-        document = json.loads(header["__metadata__"]["skdeepopt"])
-        new = change(document) or document
-        text = new if isinstance(new, str) else write_json(new)
-        header["__metadata__"]["skdeepopt"] = text
-
-    return inside
-
-
-def seal(header: bytes, data: bytes) -> bytes:
-    """File around a header whose digest is 64 zeros, with the digest filled in."""
-    header += b" " * (-len(header) % 8)
-    blob = len(header).to_bytes(8, "little") + header + data
-    digest = hashlib.sha256(blob).hexdigest().encode()
-    return blob.replace(b"0" * 64, digest, 1)
+def sealed(*, n_tensors: int, text: bytes, stream: bytes, opening: bytes = b"\x8bskdo\3") -> bytes:
+    """File of these parts whose checksum holds."""
+    inner = write_varint(n_tensors) + write_varint(len(text)) + text + stream
+    body = write_varint(len(inner)) + inner
+    return opening + hashlib.sha256(opening + body).digest()[:16] + body

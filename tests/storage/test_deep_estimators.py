@@ -23,7 +23,7 @@ from skdeepopt import (
 )
 from skdeepopt.exceptions import ModelFileError
 from skdeepopt.pruning._shapes import resize_to
-from skdeepopt.storage._files import load, read_header, save
+from skdeepopt.storage._files import load, save
 
 ROOT = Path(__file__).parents[2]
 RANDOM = np.random.default_rng(0)
@@ -231,12 +231,6 @@ def test_weights_that_diverged_come_back_as_they_are(reload):
     found = next(reload(fitted).module_.parameters())
 
     assert found.detach().numpy().tobytes() == weight.detach().numpy().tobytes()
-
-
-def test_an_unpruned_network_is_a_file_for_every_reader(tmp_path):
-    path = save(CNNClassifier(**SHORT).fit(X, Y), tmp_path / "model")
-
-    assert read_header(path)["schema"] == 1
 
 
 def test_a_loaded_estimator_goes_on_learning(reload):

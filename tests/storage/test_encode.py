@@ -2,18 +2,13 @@ import datetime
 import functools
 import pathlib
 from collections import namedtuple
-from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import nn
 
 from skdeepopt.nets import MLP
-from skdeepopt.storage._container import pack
-from skdeepopt.storage._document import write_document
 from skdeepopt.storage._encode import Encoder
 from skdeepopt.storage._estimators import estimator_node
 from skdeepopt.storage._trail import Trail
@@ -76,65 +71,17 @@ def test_text_is_json_and_numbers_are_tensors():
     node = encoder.encode({"classes": np.array(["cat", "dog"]), "w": np.eye(2)}, Trail("net"))
 
     assert node["dict"]["classes"] == {"text": ["cat", "dog"], "dtype": "<U3", "shape": [2]}
-    assert node["dict"]["w"] == {"array": "w"}
-    assert encoder.tensors.keys() == {"w"}
+    assert node["dict"]["w"] == {"array": 0}
+    assert [stored.shape for stored in encoder.tensors] == [(2, 2)]
 
 
-def test_mostly_zeros_are_two_tensors():
-    encoder = Encoder(estimator_node)
+def test_one_object_is_one_tensor_however_often_it_is_named():
+    encoder, shared = Encoder(estimator_node), np.zeros(3)
 
-    node = encoder.encode({"w": np.eye(100)}, Trail("net"))
+    node = encoder.encode([shared, np.zeros(3), shared], Trail("net"))
 
-    assert node["dict"]["w"] == {"array": {"values": "w", "gaps": "w.gaps", "shape": [100, 100]}}
-    assert encoder.tensors["w"].dtype == "F64"
-    assert encoder.tensors["w"].shape == encoder.tensors["w.gaps"].shape == (100,)
-    assert encoder.is_sparse
-
-
-def test_the_second_part_takes_a_name_of_its_own():
-    encoder = Encoder(estimator_node)
-
-    encoder.encode({"w.gaps": np.zeros(1), "w": np.eye(100)}, Trail("net"))
-
-    assert encoder.tensors.keys() == {"w.gaps", "w", "w.gaps~2"}
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    names=st.lists(st.text(), max_size=3, unique=True),
-    n_zeros=st.integers(0, 1500),
-    dtype=st.sampled_from(["f2", "f4", "f8"]),
-)
-def test_a_file_never_grows_because_of_zeros(names, n_zeros, dtype):
-    array = np.concatenate([np.zeros(n_zeros, dtype), np.ones(7, dtype), np.zeros(n_zeros, dtype)])
-    values = {name: array.copy() for name in names}
-
-    with patch("skdeepopt.storage._encode.to_sparse", return_value=None):
-        whole = size_bytes(values)
-
-    assert size_bytes(values) <= whole
-
-
-def size_bytes(value) -> int:
-    encoder = Encoder(estimator_node)
-    document = write_document(encoder.encode(value, Trail("net")), is_sparse=encoder.is_sparse)
-    return sum(len(bytes(part)) for part in pack(document, encoder.tensors))
-
-
-def test_two_tensors_never_share_a_name():
-    encoder = Encoder(estimator_node)
-
-    encoder.encode({"a.b": np.zeros(1), "a": {"b": np.ones(1)}}, Trail("net"))
-
-    assert encoder.tensors.keys() == {"a.b", "a.b~2"}
-
-
-def test_no_tensor_takes_the_name_of_the_metadata():
-    encoder = Encoder(estimator_node)
-
-    encoder.encode({"__metadata__": np.zeros(1)}, Trail("net"))
-
-    assert "__metadata__" not in encoder.tensors
+    assert node == [{"array": 0}, {"array": 1}, {"array": 0}]
+    assert len(encoder.tensors) == 2
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skdeepopt.exceptions import ModelFileError
+from skdeepopt.storage._description import compress, decompress
 from skdeepopt.storage._files import load, read_header, save
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +71,8 @@ def test_the_header_describes_the_file(tmp_path):
 
     assert header["size_bytes"] == path.stat().st_size
     assert header["model"]["estimator"] == "sklearn.preprocessing.StandardScaler"
-    assert header["tensors"]["mean_"] == {"dtype": "F64", "shape": [4], "size_bytes": 32}
+    assert header["schema"] == 3
+    assert header["tensors"]["mean_"] == {"dtype": "F64", "shape": [4], "size_bytes": 35}
 
 
 def test_an_error_begins_with_the_file(tmp_path):
@@ -117,12 +119,22 @@ def test_a_damaged_file_is_refused_in_time_or_gives_the_right_answer(tmp_path, s
 @pytest.mark.filterwarnings("ignore:.* of scikit-learn")
 @given(at=st.integers(0, 399), character=st.sampled_from('[]{}",:0919.-eE\\anulx'))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=1000)
-def test_a_description_altered_and_sealed_again_is_read_or_refused(forge, at, character):
-    def change(header):
-        text = header["__metadata__"]["skdeepopt"]
-        header["__metadata__"]["skdeepopt"] = text[:at] + character + text[at + 1 :]
+def test_a_description_altered_and_sealed_again_is_read_or_refused(forge, parts, at, character):
+    plain = decompress(parts["text"]).decode()
 
-    path = forge(change)
+    path = forge(text=compress(plain[:at] + character + plain[at + 1 :]))
+
+    with contextlib.suppress(ModelFileError):
+        load(path)
+
+
+@given(at=st.integers(0, 99), change=st.integers(1, 255), n_tensors=st.integers(0, 5))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=1000)
+def test_a_stream_altered_and_sealed_again_is_read_or_refused(forge, parts, at, change, n_tensors):
+    stream = bytearray(parts["stream"])
+    stream[at % len(stream)] ^= change
+
+    path = forge(stream=bytes(stream), n_tensors=n_tensors)
 
     with contextlib.suppress(ModelFileError):
         load(path)
@@ -152,8 +164,9 @@ def test_a_fresh_process_gives_the_same_answer(tmp_path):
 
 
 @pytest.mark.slow
-def test_importing_storage_imports_neither_torch_nor_scikit_learn():
-    script = "import sys, skdeepopt.storage; print({'torch', 'sklearn'} & set(sys.modules))"
+def test_importing_storage_imports_no_heavy_library():
+    heavy = "{'constriction', 'torch', 'sklearn'}"
+    script = f"import sys, skdeepopt.storage; print({heavy} & set(sys.modules))"
 
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT

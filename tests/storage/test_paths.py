@@ -40,11 +40,11 @@ def test_a_missing_folder_is_named(tmp_path):
     (tmp_path / "models").mkdir()
 
     with pytest.raises(FileNotFoundError, match=r"model does not\. Did you mean models\?"):
-        check_writable(tmp_path / "model" / "a.safetensors")
+        check_writable(tmp_path / "model" / "a.skdo")
 
 
 def test_a_folder_is_no_file_to_write(tmp_path):
-    with pytest.raises(IsADirectoryError, match=r"Did you mean .*model\.safetensors"):
+    with pytest.raises(IsADirectoryError, match=r"Did you mean .*model\.skdo"):
         check_writable(tmp_path)
 
 
@@ -56,10 +56,10 @@ def test_a_file_is_no_folder_to_write_into(tmp_path):
 
 
 def test_a_missing_file_is_answered_with_its_neighbours(tmp_path):
-    (tmp_path / "lenet5.safetensors").touch()
+    (tmp_path / "lenet5.skdo").touch()
 
-    with pytest.raises(FileNotFoundError, match=r"Did you mean lenet5\.safetensors\?"):
-        open_model(tmp_path / "lenet.safetensors")
+    with pytest.raises(FileNotFoundError, match=r"Did you mean lenet5\.skdo\?"):
+        open_model(tmp_path / "lenet.skdo")
 
 
 def test_a_missing_folder_is_told_when_reading(tmp_path):

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from skdeepopt.coding._stored import StoredTensor
 from skdeepopt.exceptions import ModelFileError
 from skdeepopt.storage._tensors import (
     DTYPES,
-    StoredTensor,
     from_numpy,
     from_torch,
     to_numpy,

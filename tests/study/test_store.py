@@ -70,7 +70,7 @@ def test_more_seeds_go_on_and_fewer_are_refused(open_store):
     [
         ({"data": "mnist"}, "data = 'toy', this one has data = 'mnist'"),
         ({"quick": False}, "quick = True, this one has quick = False"),
-        ({"version": 99}, "version = 2, this one has version = 99"),
+        ({"version": 99}, "version = 3, this one has version = 99"),
         ({"max_epochs": 77}, "max_epochs"),
         ({"fingerprint": "0"}, "fingerprint"),
         ({"machine": "another"}, "machine"),
