@@ -94,14 +94,7 @@ SLOWER = {
 }
 FEW = {
     name: ESTIMATORS[name]
-    for name in (
-        "compact",
-        "CNNRegressor",
-        "NeuralClassifier",
-        "pruned, channels",
-        "quantized",
-        "packed",
-    )
+    for name in ("compact", "CNNRegressor", "NeuralClassifier", "pruned, channels", "quantized")
 }
 
 each = pytest.mark.parametrize(

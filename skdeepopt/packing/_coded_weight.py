@@ -56,7 +56,7 @@ class CodedWeight(nn.Module):
     >>> weight = torch.tensor([[0.9, 0.1], [-1.2, 0.0]])
     >>> coded = CodedWeight(weight, largest=7, first_step=2.0)
     >>> coded.codes(weight).tolist()
-    [[1, 0], [-2, 0]]
+    [[1, 0], [-1, 0]]
     """
 
     first_bits: torch.Tensor
