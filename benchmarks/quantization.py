@@ -11,11 +11,8 @@ scores on the rest of them; without it the test images are looked at once a seed
 
 from __future__ import annotations
 
-import tempfile
 import time
-import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +23,8 @@ from pruning import LENET5, RESIDUAL
 from sklearn.frozen import FrozenEstimator
 from torch import nn
 
-from skdeepopt import CNNClassifier, NeuralClassifier, QuantizedEstimator, save
+from skdeepopt import CNNClassifier, NeuralClassifier, QuantizedEstimator
+from skdeepopt.meta._figures import file_bytes
 
 TRAINING = {"method": "training"}
 
@@ -141,13 +139,6 @@ class QuantizationRun(SeedRun):
             "engine": model.engine_,
             "layers": [[r.name, r.scheme, r.error] for r in model.quantization_report_.layers],
         }
-
-
-def file_bytes(model: Any) -> int:
-    """Bytes of the model file."""
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return save(model, Path(folder) / "model").stat().st_size
 
 
 @torch.inference_mode()

@@ -180,14 +180,8 @@ def _over_entropy(results: Record) -> str:
     )
 
 
-def _milliseconds(*keys: str) -> Callable[[Record], str]:
-    def told(results: Record) -> str:
-        return ", ".join(
-            f"{form} {'/'.join(f'{file[key]:.0f}' for key in keys)} ms"
-            for form, file in results.items()
-        )
-
-    return told
+def _milliseconds(key: str) -> Callable[[Record], str]:
+    return lambda results: ", ".join(f"{form} {file[key]:.0f} ms" for form, file in results.items())
 
 
 def _engine_latency(results: Record) -> str:

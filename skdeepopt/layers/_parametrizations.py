@@ -5,12 +5,24 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.utils import parametrize
 
-__all__ = ["add_parametrization", "drop_parametrization", "parametrizations_of"]
+__all__ = [
+    "add_parametrization",
+    "drop_parametrization",
+    "latent_of",
+    "parametrizations_of",
+]
 
 
 def parametrizations_of(layer: nn.Module, name: str = "weight") -> parametrize.ParametrizationList:
     """Parametrizations of a layer's parametrized weight or bias, the last one outermost."""
     return getattr(layer.parametrizations, name)
+
+
+def latent_of(layer: nn.Module, name: str = "weight") -> nn.Parameter:
+    """Parameter behind a weight or a bias, under whatever masks and grids."""
+    if not parametrize.is_parametrized(layer, name):
+        return getattr(layer, name)
+    return parametrizations_of(layer, name).original  # type: ignore[return-value]
 
 
 def add_parametrization(layer: nn.Module, name: str, part: nn.Module) -> None:

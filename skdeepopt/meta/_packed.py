@@ -14,10 +14,9 @@ from skdeepopt._random import seed_from
 from skdeepopt._validation import check_integer, check_real
 from skdeepopt.estimators._keeping import named_messages
 from skdeepopt.layers._weighted import weight_layers
-from skdeepopt.measurement._measure import first_rows
 from skdeepopt.meta._base import DeepWrapper, check_base, innermost, trained_copy
 from skdeepopt.meta._budget import check_drop, held_out_rows, strongest
-from skdeepopt.meta._figures import MOST_SCORED, file_bytes
+from skdeepopt.meta._figures import file_bytes, rows_to_score
 from skdeepopt.meta._packing_figures import coded_bytes, packing_report
 from skdeepopt.meta._packing_plan import Packed, PackingPlan
 from skdeepopt.packing import RateTraining
@@ -258,11 +257,15 @@ class PackedEstimator(DeepWrapper):
         dense = self._trained_base((X, y, sample_weight), self._seed())
         target = self._first_target(dense)
         packed = self._plan().pack(dense, target, (X, y, sample_weight))
-        n_scored = min(_num_samples(X), MOST_SCORED)
-        seen = first_rows(X, n_scored), first_rows(y, n_scored)
+        seen = rows_to_score(X, y)
         scores = dense.score(*seen), packed.estimator.score(*seen)
         report = packing_report(
-            target, dense, packed, scores, scored_on="training data", n_samples=n_scored
+            target,
+            dense,
+            packed,
+            scores,
+            scored_on="training data",
+            n_samples=_num_samples(seen[0]),
         )
         self._learn(packed, report)
         if self.target_bytes is not None and packed.size_bytes > target:

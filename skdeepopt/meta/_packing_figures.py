@@ -12,17 +12,14 @@ from sklearn.base import is_classifier
 from torch import nn
 
 from skdeepopt.coding import encode_arrays
-from skdeepopt.layers._cost import layer_costs
 from skdeepopt.layers._weighted import weight_layers
-from skdeepopt.meta._figures import batch_latencies_ms, network_figures
+from skdeepopt.meta._figures import measured
 from skdeepopt.meta._packing_plan import Packed
 from skdeepopt.meta._pruning_plan import example_for
 from skdeepopt.packing._report import PackedLayer, PackingReport, PackingTrial
 from skdeepopt.storage._tensors import from_torch
 
 __all__ = ["coded_bytes", "packing_report"]
-
-_LATENCY_BATCH = 64
 
 
 def packing_report(
@@ -50,22 +47,16 @@ def packing_report(
         Samples at hand: the most that latency is measured on.
     trials : tuple of PackingTrial, default=()
     """
-    after, example = packed.estimator, example_for(before)
-    batch_size = min(_LATENCY_BATCH, n_samples)
-    batch = example[:1].expand(batch_size, *example.shape[1:]).contiguous()
-    latencies = batch_latencies_ms([before.module_, after.module_], batch)
-    figures = [
-        network_figures(model, layer_costs(model.module_, example), latency, score)
-        for model, latency, score in zip((before, after), latencies, scores, strict=True)
-    ]
+    after = packed.estimator
+    found = measured(before, after, scores, example_for(before), n_samples=n_samples)
     return PackingReport(
         target_bytes=target_bytes,
         layers=_layers(before.module_, after.module_),
-        before=figures[0],
-        after=replace(figures[1], size_bytes=packed.size_bytes),
+        before=found.figures[0],
+        after=replace(found.figures[1], size_bytes=packed.size_bytes),
         metric="accuracy" if is_classifier(after) else "R2",
         scored_on=scored_on,
-        batch_size=batch_size,
+        batch_size=found.batch_size,
         trials=trials,
     )
 

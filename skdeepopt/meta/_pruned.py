@@ -14,10 +14,9 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from skdeepopt._random import seed_from
 from skdeepopt._validation import check_choice, check_integer, check_ratio
 from skdeepopt.estimators._keeping import named_messages
-from skdeepopt.measurement._measure import first_rows
 from skdeepopt.meta._base import DeepWrapper, check_base, takes_hook
 from skdeepopt.meta._budget import check_drop, held_out_rows, strongest
-from skdeepopt.meta._figures import MOST_SCORED, file_bytes
+from skdeepopt.meta._figures import file_bytes, rows_to_score
 from skdeepopt.meta._pruning_figures import pruning_report
 from skdeepopt.meta._pruning_plan import SCHEDULES, Pruned, PruningPlan
 from skdeepopt.pruning._criteria import resolve_criterion
@@ -264,11 +263,16 @@ callable, default="magnitude"
         ratio = plan.ratio_of(float(self.pruning_ratio))
         dense, early = plan.dense(self.estimator, X, y, sample_weight)
         pruned = plan.prune(dense, ratio, X, y, sample_weight, early)
-        n_scored = min(_num_samples(X), MOST_SCORED)
-        seen = first_rows(X, n_scored), first_rows(y, n_scored)
+        seen = rows_to_score(X, y)
         scores = dense.score(*seen), pruned.estimator.score(*seen)
         report = pruning_report(
-            plan, ratio, dense, pruned, scores, scored_on="training data", n_samples=n_scored
+            plan,
+            ratio,
+            dense,
+            pruned,
+            scores,
+            scored_on="training data",
+            n_samples=_num_samples(seen[0]),
         )
         self._learn(pruned, ratio, report)
 
@@ -277,10 +281,16 @@ callable, default="magnitude"
         module, pruned = plan.train_sparse(self.estimator, ratio, X, y, sample_weight)
         dense = copy.deepcopy(pruned.estimator)
         dense.net_.module_ = module
-        n_scored = min(_num_samples(X), MOST_SCORED)
-        score = pruned.estimator.score(first_rows(X, n_scored), first_rows(y, n_scored))
+        seen = rows_to_score(X, y)
+        score = pruned.estimator.score(*seen)
         report = pruning_report(
-            plan, ratio, dense, pruned, (None, score), scored_on="training data", n_samples=n_scored
+            plan,
+            ratio,
+            dense,
+            pruned,
+            (None, score),
+            scored_on="training data",
+            n_samples=_num_samples(seen[0]),
         )
         self._learn(pruned, ratio, report)
 

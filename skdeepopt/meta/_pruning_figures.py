@@ -6,15 +6,13 @@ from typing import Any
 
 from sklearn.base import is_classifier
 
-from skdeepopt.layers._cost import LayerCost, layer_costs
-from skdeepopt.meta._figures import batch_latencies_ms, network_figures
+from skdeepopt.layers._cost import LayerCost
+from skdeepopt.meta._figures import measured
 from skdeepopt.meta._pruning_plan import Pruned, PruningPlan, example_for
 from skdeepopt.pruning._cut import KeptLayer
 from skdeepopt.pruning._report import PrunedLayer, PruningReport, PruningTrial
 
 __all__ = ["pruning_report"]
-
-_LATENCY_BATCH = 64
 
 
 def pruning_report(
@@ -44,27 +42,18 @@ def pruning_report(
         Samples at hand: the most that latency is measured on.
     trials : tuple of PruningTrial, default=()
     """
-    after, example = pruned.estimator, example_for(before)
-    batch_size = min(_LATENCY_BATCH, n_samples)
-    batch = example[:1].expand(batch_size, *example.shape[1:]).contiguous()
-    latencies = batch_latencies_ms([before.module_, after.module_], batch)
-    costs = [layer_costs(model.module_, example) for model in (before, after)]
-    figures = [
-        network_figures(model, cost, latency, score)
-        for model, cost, latency, score in zip(
-            (before, after), costs, latencies, scores, strict=True
-        )
-    ]
+    after = pruned.estimator
+    found = measured(before, after, scores, example_for(before), n_samples=n_samples)
     return PruningReport(
         granularity=plan.granularity,
         ratio=ratio,
         scope=plan.scope,
-        layers=tuple(_layer(kept, *costs) for kept in pruned.kept),
-        before=figures[0],
-        after=figures[1],
+        layers=tuple(_layer(kept, *found.costs) for kept in pruned.kept),
+        before=found.figures[0],
+        after=found.figures[1],
         metric="accuracy" if is_classifier(after) else "R2",
         scored_on=scored_on,
-        batch_size=batch_size,
+        batch_size=found.batch_size,
         trials=trials,
     )
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils.parametrize import is_parametrized
 
-from skdeepopt.layers._parametrizations import parametrizations_of
+from skdeepopt.layers._parametrizations import latent_of
 from skdeepopt.layers._trace import foldable_pairs, traced
 
 __all__ = ["ChannelShift", "absorb_batch_norms", "restore_batch_norms"]
@@ -103,8 +102,7 @@ def _absorbed(layer: Any, norm: Any) -> ChannelShift:
         bias += layer.bias.double() * factor
         idle, layer.bias = layer, None
     # A variance of one is left, which the file has for nothing; a mask does not mind the factor.
-    masked = is_parametrized(layer, "weight")
-    weight = parametrizations_of(layer).original if masked else layer.weight
+    weight = latent_of(layer)
     factor = factor.mul_((1.0 + norm.eps) ** 0.5).to(weight.dtype)
     weight.mul_(factor.reshape(-1, *[1] * (weight.ndim - 1)))
     return ChannelShift(norm, bias.to(norm.bias.dtype), idle).train(norm.training)

@@ -12,6 +12,7 @@ from skdeepopt._validation import check_ratio, check_real
 from skdeepopt.layers._parametrizations import (
     add_parametrization,
     drop_parametrization,
+    latent_of,
     parametrizations_of,
 )
 from skdeepopt.layers._weighted import check_finite, weight_layers
@@ -110,7 +111,7 @@ class RateTraining:
         n_numbers = sum(getattr(layer, name).numel() for layer, name in parameters)
         grids: dict[nn.Parameter, CodedWeight] = {}  # Layers that share a Parameter share its grid.
         for layer, name in parameters:
-            latent = _latent(layer, name)
+            latent = latent_of(layer, name)
             if latent not in grids:
                 grids[latent] = self._grid(getattr(layer, name), name, n_numbers)
             add_parametrization(layer, name, grids[latent])
@@ -143,7 +144,7 @@ class RateTraining:
         for layer, name in self._on_grids():
             value = getattr(layer, name).detach().clone()
             with torch.no_grad():
-                _latent(layer, name).copy_(value)
+                latent_of(layer, name).copy_(value)
             drop_parametrization(layer, CodedWeight, name)
         restore_batch_norms(self.module)
 
@@ -179,8 +180,9 @@ class RateTraining:
         self._price *= math.exp(max(-_MOST_CHANGE, min(_MOST_CHANGE, change)))
         self._price = max(_PRICES[0], min(_PRICES[1], self._price))
         self._progress, self._error = progress, error
-        for coded, _ in self._coded():
-            coded.price = self._price
+        for part in self.module.modules():
+            if isinstance(part, CodedWeight):
+                part.price = self._price
 
     def _on_grids(self) -> list[tuple[nn.Module, str]]:
         parameters = coded_parameters(self.module)
@@ -191,10 +193,11 @@ class RateTraining:
         found = []
         for layer, name in self._on_grids():
             chain = parametrizations_of(layer, name)
-            latent = _latent(layer, name).detach()
+            latent = latent_of(layer, name).detach()
             for part in chain:
                 if isinstance(part, CodedWeight):
                     found.append((part, latent))
+                    break
                 latent = part(latent).detach()
         return found
 
@@ -215,10 +218,3 @@ def coded_parameters(module: nn.Module) -> list[tuple[nn.Module, str]]:
     for layer in weight_layers(module).values():
         found += [(layer, name) for name in ("weight", "bias") if getattr(layer, name) is not None]
     return found + [(m, "bias") for m in module.modules() if isinstance(m, ChannelShift)]
-
-
-def _latent(layer: nn.Module, name: str) -> nn.Parameter:
-    """Parameter behind a weight or a bias, under whatever masks and grids."""
-    if not is_parametrized(layer, name):
-        return getattr(layer, name)
-    return parametrizations_of(layer, name).original  # type: ignore[return-value]

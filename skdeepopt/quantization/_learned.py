@@ -11,7 +11,11 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from skdeepopt._validation import did_you_mean
-from skdeepopt.layers._parametrizations import drop_parametrization, parametrizations_of
+from skdeepopt.layers._parametrizations import (
+    drop_parametrization,
+    latent_of,
+    parametrizations_of,
+)
 from skdeepopt.layers._weighted import Layer, weight_layers
 from skdeepopt.quantization._scheme import Scheme
 from skdeepopt.quantization._straight_through import (
@@ -334,8 +338,7 @@ def _check_layer(layers: Mapping[str, Layer], name: str) -> None:
             f"computed from several as by {others} of layer {name!r}. Did you mean to remove that "
             f"first, with torch.nn.utils.parametrize.remove_parametrizations?"
         )
-    parameter = parametrizations_of(layer).original if is_parametrized else layer.weight
-    if not bool(parameter.isfinite().all()):
+    if not bool(latent_of(layer).isfinite().all()):
         raise ValueError(
             f"set_weight_quantizers.schemes has names of layers with finite weights, not NaN or "
             f"infinite as in layer {name!r}. Did you mean to train with a lower learning rate?"

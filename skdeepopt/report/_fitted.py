@@ -15,6 +15,7 @@ __all__ = [
     "best_estimator",
     "best_tried",
     "check_alike",
+    "gathered",
     "last_step",
     "metric_name",
     "searched",
@@ -159,6 +160,15 @@ def check_alike(ways: Sequence[Mapping[str, object]], *, owner: str) -> None:
                     f"{owner} takes estimators with one {name}, not {ways[0][name]!r} and "
                     f"{value!r}. Did you mean a display for each?"
                 )
+
+
+def gathered(tables: Sequence[Mapping[Key, Point]]) -> dict[Key, list[Point]]:
+    """Points of all tables under their keys, in the order of the first that has a key."""
+    found: dict[Key, list[Point]] = {}
+    for table in tables:
+        for key, point in table.items():
+            found.setdefault(key, []).append(point)
+    return found
 
 
 def averaged(groups: Sequence[Sequence[Point]]) -> dict[str, list[float | None]]:

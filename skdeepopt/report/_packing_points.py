@@ -13,6 +13,7 @@ from skdeepopt.report._fitted import (
     best_estimator,
     best_tried,
     check_alike,
+    gathered,
     last_step,
     metric_name,
     searched,
@@ -52,10 +53,7 @@ def points_of(estimators: Sequence[Any], *, owner: str) -> Points:
         raise ValueError(f"{owner} takes at least one fitted PackedEstimator, not none.")
     reports = [estimator.packing_report_ for estimator in packed]
     check_alike([_way(report) for report in reports], owner=owner)
-    seen: dict[int | None, list[Point]] = {}
-    for report in reports:
-        for target, point in _points(report).items():
-            seen.setdefault(target, []).append(point)
+    seen = gathered([_points(report) for report in reports])
     targets = [target for target in seen if any(size for _, size in seen[target])]
     targets.sort(key=lambda target: math.inf if target is _DENSE else target)
     return {

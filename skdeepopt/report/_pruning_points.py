@@ -12,6 +12,7 @@ from skdeepopt.report._fitted import (
     best_estimator,
     best_tried,
     check_alike,
+    gathered,
     last_step,
     metric_name,
     searched,
@@ -48,10 +49,7 @@ def points_of(estimators: Sequence[Any], *, owner: str) -> Points:
         raise ValueError(f"{owner} takes at least one fitted PrunedEstimator, not none.")
     reports = [estimator.pruning_report_ for estimator in pruned]
     check_alike([_way(report) for report in reports], owner=owner)
-    seen: dict[float, list[Point]] = {}
-    for report in reports:
-        for ratio, point in _points(report).items():
-            seen.setdefault(ratio, []).append(point)
+    seen = gathered([_points(report) for report in reports])
     ratios = sorted(seen)
     return {
         "ratios": ratios,

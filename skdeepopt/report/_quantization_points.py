@@ -13,6 +13,7 @@ from skdeepopt.report._fitted import (
     best_estimator,
     best_tried,
     check_alike,
+    gathered,
     last_step,
     metric_name,
     searched,
@@ -61,10 +62,7 @@ def points_of(estimators: Sequence[Any], *, owner: str) -> Points:
         raise ValueError(f"{owner} takes at least one fitted QuantizedEstimator, not none.")
     reports = [estimator.quantization_report_ for estimator in quantized]
     check_alike([_way(report) for report in reports], owner=owner)
-    seen: dict[_Network, list[Point]] = {}
-    for report in reports:
-        for network, point in _points(report).items():
-            seen.setdefault(network, []).append(point)
+    seen = gathered([_points(report) for report in reports])
     networks = sorted(seen)
     return {
         **_axis(networks),

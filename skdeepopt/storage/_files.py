@@ -21,7 +21,7 @@ from skdeepopt.storage._paths import as_path, check_writable, write_whole
 from skdeepopt.storage._supplied import Supplied, Supply
 from skdeepopt.storage._trail import Trail
 
-__all__ = ["load", "read_header", "save"]
+__all__ = ["load", "packed", "read_header", "save"]
 
 
 def save(estimator: Any, path: Any, *, lossy: str | Iterable[str] | None = None) -> Path:
@@ -95,7 +95,7 @@ def save(estimator: Any, path: Any, *, lossy: str | Iterable[str] | None = None)
         )
     encoder = Encoder(estimator_node, check_lossy(lossy))
     target = check_writable(as_path(path, "save"))
-    model = encoder.encode(estimator, Trail(type(estimator).__name__))
+    blob = packed(estimator, encoder)
     for name in encoder.left_out:
         warnings.warn(
             f"{name} is not stored: callbacks matter while training, and a model file holds no "
@@ -103,8 +103,27 @@ def save(estimator: Any, path: Any, *, lossy: str | Iterable[str] | None = None)
             UserWarning,
             stacklevel=2,
         )
-    write_whole(target, [pack(write_description(model), encoder.tensors)])
+    write_whole(target, [blob])
     return Path(path)
+
+
+def packed(estimator: Any, encoder: Encoder | None = None) -> bytes:
+    """Bytes of the file that :func:`save` writes.
+
+    Parameters
+    ----------
+    estimator : estimator
+    encoder : Encoder or None, default=None
+        New; knows afterwards what was left out. None loses nothing.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`save`.
+    """
+    encoder = Encoder(estimator_node) if encoder is None else encoder
+    model = encoder.encode(estimator, Trail(type(estimator).__name__))
+    return pack(write_description(model), encoder.tensors)
 
 
 def load(path: Any, *, modules: Supply = None) -> Any:
