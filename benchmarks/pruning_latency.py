@@ -25,6 +25,7 @@ from torch import nn
 from skdeepopt.engines import OnnxRuntimeEngine
 from skdeepopt.layers._trace import folded, traced
 from skdeepopt.lowering._onnx import to_onnx
+from skdeepopt.lowering._pixel_groups import pixels_grouped
 from skdeepopt.nets import build_network
 
 NETS = ("lenet5", "compact")
@@ -47,7 +48,7 @@ def in_torch(module: nn.Module, layout: torch.memory_format) -> Call:
 def in_onnx_runtime(module: nn.Module) -> Call:
     """The same in ONNX Runtime."""
     graph = folded(traced(module, owner="pruning_latency"))
-    engine = OnnxRuntimeEngine(to_onnx(graph, IMAGE), threads=1)
+    engine = OnnxRuntimeEngine(to_onnx(pixels_grouped(graph, IMAGE), IMAGE), threads=1)
     return partial(engine.run, images().numpy())
 
 

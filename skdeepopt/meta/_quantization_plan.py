@@ -25,6 +25,7 @@ from skdeepopt.engines import (
 from skdeepopt.layers._trace import folded, traced
 from skdeepopt.layers._weighted import Layer, weight_layers
 from skdeepopt.lowering._onnx import to_onnx
+from skdeepopt.lowering._pixel_groups import pixels_grouped
 from skdeepopt.lowering._simulated import simulated
 from skdeepopt.meta._base import innermost
 from skdeepopt.quantization._activations import ActivationQuantizer
@@ -58,6 +59,8 @@ the network knows, and a tenth is too little for weights to change their signs: 
 
 _BATCH = 64
 """Samples at a time that an engine is chosen for."""
+
+_ENGINES = {"onnxruntime": OnnxRuntimeEngine, "openvino": OpenVINOEngine}
 
 _MANY_BITS = 8
 """With so many, rounding to nearest loses nothing that adaptive rounding would find."""
@@ -217,15 +220,18 @@ class QuantizationPlan:
         graph, weights = simulated(model.module_, quantization, owner=self.owner)
         if self.engine == "torch":
             return TorchEngine(graph)
-        onnx = to_onnx(graph, tuple(model.image_shape_), weights=weights)
-        work = work_of(model.module_, _BATCH * math.prod(model.image_shape_))
+        shape = tuple(model.image_shape_)
+        work = work_of(model.module_, _BATCH * math.prod(shape))
         threads = None if is_worth_sharing(work) else 1
-        found = {"onnxruntime": OnnxRuntimeEngine, "openvino": OpenVINOEngine}
+
+        def opened(name: str) -> Engine:
+            is_float = name == "onnxruntime" and not quantization.rounds_activations
+            written = pixels_grouped(graph, shape) if is_float else graph
+            return _ENGINES[name](to_onnx(written, shape, weights=weights), threads=threads)
+
         if self.engine != "auto":
-            return found[self.engine](onnx, threads=threads)
-        engines = [
-            found[name](onnx, threads=threads) for name in installed_engines() if name in found
-        ]
+            return opened(self.engine)
+        engines = [opened(name) for name in installed_engines() if name in _ENGINES]
         if len(engines) == 1:
             return engines[0]
         noise = torch.randn(_BATCH, *model.image_shape_, generator=torch.Generator().manual_seed(0))
