@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _ROOMS = {
     "CNNClassifier": "skdeepopt.estimators",
     "CNNRegressor": "skdeepopt.estimators",
+    "DistilledEstimator": "skdeepopt.meta",
     "ImageAugmenter": "skdeepopt.preprocessing",
     "ImageScaler": "skdeepopt.preprocessing",
     "NeuralClassifier": "skdeepopt.estimators",
@@ -20,6 +21,8 @@ _ROOMS = {
     "PruningDisplay": "skdeepopt.report",
     "QuantizationDisplay": "skdeepopt.report",
     "QuantizedEstimator": "skdeepopt.meta",
+    "TransferDisplay": "skdeepopt.report",
+    "TransferEstimator": "skdeepopt.meta",
     "export": "skdeepopt.formats",
     "load": "skdeepopt.storage",
     "measure": "skdeepopt.measurement",
@@ -31,6 +34,7 @@ _PUBLIC_ROOMS = ("datasets", "nets", "pruning", "quantization")
 __all__ = [
     "CNNClassifier",
     "CNNRegressor",
+    "DistilledEstimator",
     "ImageAugmenter",
     "ImageScaler",
     "NeuralClassifier",
@@ -41,6 +45,8 @@ __all__ = [
     "PruningDisplay",
     "QuantizationDisplay",
     "QuantizedEstimator",
+    "TransferDisplay",
+    "TransferEstimator",
     "__version__",
     "export",
     "load",

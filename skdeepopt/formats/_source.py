@@ -18,6 +18,7 @@ from skdeepopt.data._layout import ImageLayout, layout_of
 from skdeepopt.engines._opening import BytesEngine
 from skdeepopt.formats._scaling import Scaling, is_passthrough, scaling_of, takes_rows
 from skdeepopt.nets._blocks import Standardize
+from skdeepopt.nets._match import MatchInput
 
 __all__ = ["Source", "read_source"]
 
@@ -87,9 +88,13 @@ class Source:
         """Raw samples that are plausible: spread as what the scalers and the network expect."""
         drawn = np.random.default_rng(0).standard_normal((_N_MADE, *self.sample_shape))
         layers = (part for part in self.module.modules() if not isinstance(part, nn.Sequential))
-        first = next(layers, None)
-        if isinstance(first, Standardize):
-            drawn = drawn * first.scale.mean().item() + first.mean.mean().item()
+        first, second = next(layers, None), next(layers, None)
+        match = first if isinstance(first, MatchInput) else None
+        standardize = first if match is None else second
+        if isinstance(standardize, Standardize):
+            drawn = drawn * standardize.scale.mean().item() + standardize.mean.mean().item()
+        if match is not None:
+            drawn = (drawn - match.shift.mean().item()) / match.scale.mean().item()
         for scaling in reversed(self.scalings):
             drawn = scaling.inverse(drawn)
         return np.asarray(drawn, np.float32)

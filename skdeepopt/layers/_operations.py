@@ -11,6 +11,7 @@ from torch import fx, nn
 from torch.nn import functional as F
 
 from skdeepopt.nets._blocks import Flatten, Standardize
+from skdeepopt.nets._match import MatchInput
 
 __all__ = ["argument_of", "is_in_place", "operation_of"]
 
@@ -55,6 +56,7 @@ _MODULES: dict[type[nn.Module], str] = {
     nn.AlphaDropout: "dropout",
     nn.FeatureAlphaDropout: "dropout",
     nn.Identity: "identity",
+    MatchInput: "match_input",
     Standardize: "standardize",
 }
 
@@ -122,7 +124,8 @@ def operation_of(graph: fx.GraphModule, node: fx.Node) -> str:
         ``"sigmoid"``, ``"tanh"``, ``"gelu"``, ``"silu"``, ``"elu"``, ``"leaky_relu"``,
         ``"hardswish"``, ``"softplus"``, ``"max_pool"``, ``"avg_pool"``, ``"global_avg_pool"``,
         ``"adaptive_avg_pool"``, ``"mean"``, ``"flatten"``, ``"reshape"``, ``"add"``, ``"sub"``,
-        ``"mul"``, ``"div"``, ``"cat"``, ``"standardize"``, ``"dropout"``, ``"identity"``,
+        ``"mul"``, ``"div"``, ``"cat"``, ``"standardize"``, ``"match_input"``, ``"dropout"``,
+        ``"identity"``,
         ``"quantizer"`` (a call of a module with a true `is_activation_quantizer`),
         ``"dynamic_quantizer"`` (the same with `is_dynamic_quantizer`), or ``"other"``, which
         arithmetic on sizes is too.

@@ -16,6 +16,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from skdeepopt.layers._operations import is_in_place, operation_of
 from skdeepopt.layers._weighted import Layer
 from skdeepopt.nets._blocks import Flatten, Standardize
+from skdeepopt.nets._match import MatchInput
 
 __all__ = ["foldable_pairs", "folded", "traced"]
 
@@ -30,7 +31,7 @@ def traced(module: nn.Module, *, owner: str) -> fx.GraphModule:
 
     Layers, Parameters and buffers are shared, so that to train the graph is to train the module.
     A call of one of torch's layers is one operation, parametrized or not, and so is one of
-    :class:`Standardize` and :class:`Flatten`; other modules are followed into.
+    :class:`Standardize`, :class:`Flatten` and :class:`MatchInput`; other modules are followed into.
 
     Parameters
     ----------
@@ -153,7 +154,7 @@ class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         # What defines `forward` decides: torch parametrizes a layer by giving it a subclass.
         kind = next(kind for kind in type(m).__mro__ if "forward" in vars(kind))
-        if kind in (Flatten, Standardize):
+        if kind in (Flatten, MatchInput, Standardize):
             return True
         is_torchs = kind.__module__.startswith("torch.nn.") and kind is not nn.Module
         return is_torchs and not isinstance(m, _CONTAINERS)

@@ -20,6 +20,7 @@ from skdeepopt.lowering._layers import (
     write_quantizer,
     write_standardize,
 )
+from skdeepopt.lowering._matching import write_match_input
 from skdeepopt.lowering._model import INPUTS, OUTPUTS, OnnxModel
 from skdeepopt.lowering._pointwise import (
     write_activation,
@@ -71,6 +72,7 @@ _WRITERS: dict[str, Callable[[Context, fx.Node], Value]] = {
     "linear": write_linear,
     "batch_norm": write_batch_norm,
     "standardize": write_standardize,
+    "match_input": write_match_input,
     "quantizer": write_quantizer,
     "dynamic_quantizer": write_dynamic_quantizer,
     "relu": write_relu,

@@ -29,9 +29,9 @@ _COMPUTING = (
     | _SMOOTH
     | _ARITHMETIC
     | _POOLS
-    | {"cat", "batch_norm", "relu6", "clip", "standardize"}
+    | {"cat", "batch_norm", "relu6", "clip", "standardize", "match_input"}
 )
-_BEFORE_STANDARDIZE = {"flatten", "reshape", *_UNCHANGING}
+_BEFORE_STANDARDIZE = {"flatten", "reshape", "match_input", *_UNCHANGING}
 _OUTWARD = _KEEPING | _SMOOTH | {"relu6", "clip", "batch_norm", "standardize"}
 _OUTWARD_ALONE = _ARITHMETIC | {"other"}
 """On the way to the output where they read one tensor only, such as a softmax."""
@@ -42,10 +42,10 @@ def place_quantizers(
 ) -> dict[str, ActivationQuantizer]:
     """New quantizers in the graph, as its submodules ``activation_quantizers.<key>``.
 
-    One comes after the input, behind a Standardize that comes first, and one after each operation
-    that computes, behind the batch norm and the rectifier that alone read it. What keeps a
-    grid (max pooling, flatten) gets none. From the last layer on all is float: its answers are
-    not rounded.
+    One comes after the input, behind a MatchInput and a Standardize that come first, and one after
+    each operation that computes, behind the batch norm and the rectifier that alone read it. What
+    keeps a grid (max pooling, flatten) gets none. From the last layer on all is float: its answers
+    are not rounded.
 
     Parameters
     ----------
@@ -126,14 +126,16 @@ def _end_of_chain(node: fx.Node, operations: dict[fx.Node, str]) -> fx.Node:
 
 
 def _behind_standardize(node: fx.Node, operations: dict[fx.Node, str]) -> fx.Node:
-    last = node
+    last = found = node
     while (reader := _only_reader(last)) is not None:
         last = reader
         if operations[reader] == "standardize":
             return reader
         if operations[reader] not in _BEFORE_STANDARDIZE:
             break
-    return node
+        if operations[reader] == "match_input":
+            found = reader
+    return found
 
 
 def _between(first: fx.Node, last: fx.Node) -> list[fx.Node]:

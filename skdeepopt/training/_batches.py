@@ -67,10 +67,17 @@ class Batches:
     augment : callable or None, default=None
         ``augment(inputs, generator)`` on each float batch.
 
+    Attributes
+    ----------
+    rows : Tensor of shape (batch_size,)
+        Rows of the data in the batch that came last.
+
     Notes
     -----
     A shuffled pass leaves out a last batch of one sample: batch norm cannot take it.
     """
+
+    rows: torch.Tensor
 
     def __init__(
         self,
@@ -94,8 +101,8 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         order = self._order()
         for batch in range(len(self)):
-            rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-            inputs, targets, weights = self.data.rows(rows)
+            self.rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+            inputs, targets, weights = self.data.rows(self.rows)
             yield (
                 self._prepared(inputs),
                 targets.to(self.device),

@@ -24,6 +24,7 @@ from skdeepopt.training._chain_links import (
     ReLULink,
     WeightLink,
 )
+from skdeepopt.transfer._batch_norm import KeptNorm
 
 __all__ = ["Chain"]
 
@@ -50,9 +51,10 @@ class Chain:
         """Chain of `module`, or None where only autograd knows what to do.
 
         That is where a layer is of an unknown or derived class, has hooks or frozen parameters,
-        is in evaluation mode, or shares parameters with another; and where a graph is more than
-        a sequence of layers, each called once. Parametrized weights (masks, fake quantizers) are
-        no hindrance: autograd goes through them alone.
+        is in evaluation mode (but a batch norm may keep its statistics), or shares parameters with
+        another; and where a graph is more than a sequence of layers, each called once.
+        Parametrized weights (masks, fake quantizers) are no hindrance: autograd goes through them
+        alone.
         """
         layers = _layers(module)
         parameters = [p for layer in layers or [] for p in layer.parameters()]
@@ -61,7 +63,7 @@ class Chain:
             or not parameters
             or len({id(parameter) for parameter in parameters}) < len(parameters)
             or not all(p.requires_grad and p.device.type == "cpu" for p in parameters)
-            or not all(part.training for part in module.modules())
+            or not all(part.training or isinstance(part, KeptNorm) for part in module.modules())
             or any(_has_hooks(part) for part in module.modules())
         ):
             return None

@@ -9,10 +9,12 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from skdeepopt.nets._blocks import Flatten, Standardize
+from skdeepopt.nets._match import MatchInput
 from skdeepopt.quantization._activations import ActivationQuantizer, grid_gradients, on_grid
 from skdeepopt.quantization._learned import WeightQuantizer
 from skdeepopt.quantization._straight_through import Tape
 from skdeepopt.training._convolution import has_fast_gradients, strided_gradients
+from skdeepopt.transfer._batch_norm import KeptNorm2d
 
 __all__ = ["LINKS", "Link", "NormLink", "QuantizerLink", "ReLULink", "WeightLink"]
 
@@ -62,6 +64,27 @@ class StandardizeLink(Link):
 
     def backward(self, gradient: torch.Tensor, needs_inputs: bool) -> Any:
         return gradient / self.layer.scale
+
+
+class MatchInputLink(Link):
+    """Images matched to those of another network, in float32."""
+
+    def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        self.kept = inputs.shape[1], inputs.dtype
+        return self.layer(inputs)
+
+    def backward(self, gradient: torch.Tensor, needs_inputs: bool) -> Any:
+        (channels, dtype), layer = self._taken(), self.layer
+        gradient = gradient.float() * layer.scale
+        if channels < gradient.shape[1]:
+            gradient = gradient.sum(1, keepdim=True)  # One channel had been repeated.
+        if layer.rows is not None:
+            gradient = layer.rows.t() @ gradient
+        if layer.columns is not None:
+            gradient = gradient @ layer.columns
+        if layer.luma is not None:
+            gradient = gradient * layer.luma
+        return gradient.to(dtype)
 
 
 class WeightLink(Link):
@@ -173,6 +196,8 @@ class NormLink(Link):
 
     has_parameters = True
     rectifies = False
+    follows_data: ClassVar[bool] = True
+    """Whether the batch is standardized by its own mean and deviation, or by the running ones."""
 
     @classmethod
     def takes(cls, layer: nn.BatchNorm2d) -> bool:
@@ -180,14 +205,15 @@ class NormLink(Link):
 
     def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         norm = self.layer
-        norm.num_batches_tracked.add_(1)
+        if self.follows_data:
+            norm.num_batches_tracked.add_(1)
         outputs, mean, deviation = torch.native_batch_norm(
             inputs,
             norm.weight,
             norm.bias,
             norm.running_mean,
             norm.running_var,
-            True,
+            self.follows_data,
             norm.momentum,
             norm.eps,
         )
@@ -208,11 +234,17 @@ class NormLink(Link):
             norm.running_var,
             mean,
             deviation,
-            True,
+            self.follows_data,
             norm.eps,
             (needs_inputs, True, True),
         )
         return of_inputs
+
+
+class KeptNormLink(NormLink):
+    """A batch norm that keeps its statistics."""
+
+    follows_data = False
 
 
 class ReLULink(Link):
@@ -331,6 +363,8 @@ LINKS: dict[type[nn.Module], type[Link]] = {
     Flatten: FlattenLink,
     Standardize: StandardizeLink,
     ActivationQuantizer: QuantizerLink,
+    KeptNorm2d: KeptNormLink,
+    MatchInput: MatchInputLink,
     nn.AdaptiveAvgPool2d: AveragePoolLink,
     nn.BatchNorm2d: NormLink,
     nn.Conv2d: ConvolutionLink,

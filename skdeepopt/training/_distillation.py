@@ -24,14 +24,18 @@ class Distillation:
     ----------
     student : torch.nn.Module
         That trains.
-    teacher : torch.nn.Module
-        Takes the same inputs; evaluated, never changed.
+    teacher : torch.nn.Module or Tensor of shape (n_rows, n_outputs)
+        Takes the same inputs; evaluated, never changed. Or its answers, once for each row of the
+        training data.
     alpha : float, default=0.5
         Weight of the teacher, from 0 to 1; the labels have the rest.
     temperature : float, default=4.0
         Divides the logits of both before they become probabilities.
     is_classifier : bool, default=True
         Whether outputs are logits; else the distance is the mean squared error.
+    labelled : Tensor of bool of shape (n_rows,) or None, default=None
+        Which rows of the training data have a label; all others are the teacher's alone. None is
+        all of them.
 
     Notes
     -----
@@ -57,27 +61,35 @@ class Distillation:
     def __init__(
         self,
         student: nn.Module,
-        teacher: nn.Module,
+        teacher: nn.Module | torch.Tensor,
         *,
         alpha: float = 0.5,
         temperature: float = 4.0,
         is_classifier: bool = True,
+        labelled: torch.Tensor | None = None,
     ) -> None:
         self.student = student
         self.teacher = teacher
         self.alpha = alpha
         self.temperature = temperature
         self.is_classifier = is_classifier
+        self.labelled = labelled
         if check_real(self, "alpha") > 1:
             raise ValueError(f"Distillation.alpha is a share, in [0, 1], not {alpha!r}.")
         check_real(self, "temperature", inclusive=False)
         self._handle: RemovableHandle | None = None
+        self._rows: torch.Tensor | None = None
 
     def before_training(self, n_steps: int) -> bool:
         """Listen to the student."""
-        self.teacher.eval()
+        if isinstance(self.teacher, nn.Module):
+            self.teacher.eval()
         self._handle = self.student.register_forward_hook(self._answered)
         return False
+
+    def before_step(self, rows: torch.Tensor) -> None:
+        """Remember the rows of the data that the student is about to answer for."""
+        self._rows = rows
 
     def after_step(self, progress: float) -> bool:
         """Nothing is left to do."""
@@ -92,15 +104,38 @@ class Distillation:
         if self._handle is not None:
             self._handle.remove()
 
+    def restore(self) -> None:
+        """Let go of the student, wherever the training has ended."""
+        self.after_training()
+
     def _answered(self, module: nn.Module, inputs: Any, outputs: torch.Tensor) -> None:
         if not (module.training and outputs.requires_grad):
             return
         with torch.no_grad():
-            slope = self._slope(outputs.detach().float(), self.teacher(*inputs).float())
+            slope = self._slope(outputs.detach().float(), self._wanted(inputs, outputs))
+            share = self._share(outputs)
         # The gradient of a mean over the batch, as the loss's is.
         outputs.register_hook(
-            lambda gradient: (1 - self.alpha) * gradient + self.alpha * slope.to(gradient.dtype)
+            lambda gradient: (1 - share) * gradient + share * slope.to(gradient.dtype)
         )
+
+    def _wanted(self, inputs: Any, outputs: torch.Tensor) -> torch.Tensor:
+        """Answers of the teacher."""
+        if isinstance(self.teacher, nn.Module):
+            answers: torch.Tensor = self.teacher(*inputs).float()
+            return answers
+        assert self._rows is not None
+        taken = self.teacher.index_select(0, self._rows)
+        return taken.to(outputs.device).float().reshape(outputs.shape)
+
+    def _share(self, outputs: torch.Tensor) -> Any:
+        """Weight of the teacher, for all or for each of the outputs."""
+        if self.labelled is None:
+            return self.alpha
+        assert self._rows is not None
+        labelled = self.labelled.index_select(0, self._rows).to(outputs.device)
+        shares = torch.where(labelled, self.alpha, 1.0).to(outputs.dtype)
+        return shares.reshape(-1, *[1] * (outputs.ndim - 1))
 
     def _slope(self, outputs: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
         if not self.is_classifier:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,7 +21,7 @@ from skdeepopt.training._allocator import keep_freed_memory
 from skdeepopt.training._batches import Batch, Batches, TensorData, as_network_input
 from skdeepopt.training._chain import Chain
 from skdeepopt.training._early_stopping import EarlyStop
-from skdeepopt.training._hook import TrainingHook
+from skdeepopt.training._hook import TrainingHook, rate_factors_of, tell_rows
 from skdeepopt.training._invariance import batch_invariant
 from skdeepopt.training._optimizers import parameter_groups
 from skdeepopt.training._schedule import rate_factor
@@ -82,6 +83,7 @@ class TensorNet(NeuralNet):
 
     engine_: Runner | None = None
     _has_optimizer: bool = True
+    _rate_factors: Mapping[nn.Parameter, float] = MappingProxyType({})
 
     def __init__(
         self,
@@ -138,7 +140,8 @@ class TensorNet(NeuralNet):
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Decay groups in place of skorch's single list of parameters."""
         _, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
-        return (parameter_groups(self.module_, self.weight_decay),), kwargs
+        groups = parameter_groups(self.module_, self.weight_decay, self._rate_factors)
+        return (groups,), kwargs
 
     def train(
         self,
@@ -183,8 +186,8 @@ class TensorNet(NeuralNet):
         try:
             with fair_threads(work), keep_freed_memory():
                 self.notify("on_train_begin", X=None, y=None)
-                if hook is not None and hook.before_training(course.steps):
-                    self.initialize_optimizer()
+                if hook is not None:
+                    self._begin_hooked(hook, course.steps)
                 for _ in range(epochs):
                     if self._epoch(course, held_out, early_stop, observer):
                         break
@@ -193,10 +196,22 @@ class TensorNet(NeuralNet):
                 self.notify("on_train_end", X=None, y=None)
                 if hook is not None:
                     hook.after_training()
-                    self.initialize_optimizer()  # The hook may have replaced parameters.
+                    self._begin_anew(None)  # The hook may have replaced parameters.
         finally:
+            if self._rate_factors:
+                self._begin_anew(None)
             self._close_progress()
         return self
+
+    def _begin_hooked(self, hook: TrainingHook, n_steps: int) -> None:
+        replaced = hook.before_training(n_steps)
+        if replaced or rate_factors_of(hook):
+            self._begin_anew(hook)
+
+    def _begin_anew(self, hook: TrainingHook | None) -> None:
+        """New optimizer for the parameters as they are, at the rates that a hook asks for."""
+        self._rate_factors = rate_factors_of(hook)
+        self.initialize_optimizer()
 
     def outputs(self, inputs: torch.Tensor) -> torch.Tensor:
         """Float32 outputs of shape (n_samples, n_outputs): the engine's, or else the module's.
@@ -278,12 +293,13 @@ class TensorNet(NeuralNet):
             self._set_rate(course.next_rate())
             if listened:
                 self.notify("on_batch_begin", batch=batch[:2], training=True)
+            tell_rows(hook, course.batches.rows)
             loss, outputs = self._step(batch, chain, hook)
             n_right = tally.add(loss, outputs, batch[1])
             if step % _LOSS_CHECK_EVERY == 0:
                 self._check_finite(tally.loss, course.lr)
             if hook is not None and hook.after_step(course.step / course.steps):
-                self.initialize_optimizer()
+                self._begin_anew(hook)
                 self.module_.train()
                 chain, replaced = self._chain(), True
             if listened:
@@ -314,10 +330,14 @@ class TensorNet(NeuralNet):
             outputs.requires_grad_()
         loss = self.criterion_(outputs, targets, weights)
         penalty = None if hook is None else hook.penalty()
-        (loss if penalty is None else loss + penalty).backward()
-        if chain is not None:
+        if chain is None:
+            (loss if penalty is None else loss + penalty).backward()
+        else:
+            loss.backward()
             assert outputs.grad is not None
             chain.backward(outputs.grad)
+            if penalty is not None and penalty.requires_grad:
+                penalty.backward()  # Adds to the gradients, which the chain sets.
         self.optimizer_.step()
         return loss.detach(), outputs.detach()
 
@@ -342,7 +362,7 @@ class TensorNet(NeuralNet):
 
     def _set_rate(self, rate: float) -> None:
         for group in self.optimizer_.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("rate_factor", 1.0)
 
     def _is_listened_to(self) -> bool:
         return any(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -29,16 +31,37 @@ def optimizer_arguments(
     return optimizer, {}
 
 
-def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+def parameter_groups(
+    module: nn.Module,
+    weight_decay: float,
+    rate_factors: Mapping[nn.Parameter, float] = MappingProxyType({}),
+) -> list[dict[str, Any]]:
     """Trainable parameters, those of one axis (biases, norms) without decay.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    weight_decay : float
+        Of parameters with more than one axis.
+    rate_factors : mapping of torch.nn.Parameter to float, default={}
+        Factors of the learning rate; those of 1 may be left out.
+
+    Returns
+    -------
+    groups : list of dict
+        As torch's optimizers take them. A group whose factor is not 1 has it as `rate_factor`.
 
     References
     ----------
     He, Zhang, Zhang, Zhang, Xie & Li (2019), arXiv:1812.01187, section 3.1.
     """
     trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    groups: list[dict[str, Any]] = []
+    for factor in sorted({rate_factors.get(p, 1.0) for p in trainable}, reverse=True):
+        alike = [p for p in trainable if rate_factors.get(p, 1.0) == factor]
+        extra = {} if factor == 1 else {"rate_factor": factor}
+        groups += [
+            {"params": [p for p in alike if p.ndim > 1], "weight_decay": weight_decay, **extra},
+            {"params": [p for p in alike if p.ndim <= 1], "weight_decay": 0.0, **extra},
+        ]
     return [group for group in groups if group["params"]]

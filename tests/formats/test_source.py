@@ -8,9 +8,10 @@ from sklearn.preprocessing import PowerTransformer
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 from torch import nn
 
-from skdeepopt.estimators import CNNClassifier
+from skdeepopt.estimators import CNNClassifier, NeuralClassifier
 from skdeepopt.estimators._raw_net import RawNetEstimator
 from skdeepopt.formats._source import read_source
+from skdeepopt.nets import TransferNetwork
 
 
 def test_made_samples_are_the_same_each_time(classifier):
@@ -21,6 +22,19 @@ def test_made_samples_are_the_same_each_time(classifier):
 
 def test_made_samples_are_spread_as_the_training_data(classifier, images):
     made = read_source(classifier, None).made_samples()
+
+    assert made.mean() == pytest.approx(images.mean(), rel=0.1)
+    assert made.std() == pytest.approx(images.std(), rel=0.1)
+
+
+def test_made_samples_are_spread_as_images_that_are_matched_to_the_networks_range(images, y):
+    model = NeuralClassifier(TransferNetwork, image_shape=(1, 8, 8), max_epochs=1).fit(images, y)
+    model.module_.match.scale.fill_(10.0)
+    model.module_.match.shift.fill_(3.0)
+    model.module_.body.standardize.mean.fill_(10 * images.mean() + 3)
+    model.module_.body.standardize.scale.fill_(10 * images.std())
+
+    made = read_source(model, None).made_samples()
 
     assert made.mean() == pytest.approx(images.mean(), rel=0.1)
     assert made.std() == pytest.approx(images.std(), rel=0.1)

@@ -11,6 +11,7 @@ from torch.nn.utils import parametrizations
 from skdeepopt.layers._operations import argument_of, is_in_place, operation_of
 from skdeepopt.layers._trace import traced
 from skdeepopt.nets._blocks import Flatten, Standardize
+from skdeepopt.nets._match import MatchInput
 
 
 class Called(nn.Module):
@@ -49,6 +50,7 @@ def last_of(function):
         (Flatten(), "flatten"),
         (nn.Unflatten(1, (2, 2)), "reshape"),
         (Standardize(torch.zeros(1), torch.ones(1)), "standardize"),
+        (MatchInput((1, 8, 8), (1, 9, 9)), "match_input"),
         (nn.LayerNorm(2), "other"),
         (F.relu, "relu"),
         (torch.relu, "relu"),

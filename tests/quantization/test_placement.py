@@ -8,7 +8,7 @@ from torch import fx, nn
 
 from skdeepopt.layers._operations import operation_of
 from skdeepopt.layers._trace import folded, traced
-from skdeepopt.nets import ARCHITECTURES, Standardize, build_network
+from skdeepopt.nets import ARCHITECTURES, MatchInput, Standardize, build_network
 from skdeepopt.quantization._placement import place_quantizers
 
 KEEPING = {"max_pool", "flatten", "reshape", "relu", "dropout", "identity"}
@@ -122,6 +122,28 @@ def test_an_input_quantizer_comes_behind_a_standardize_that_comes_first():
 
     source = quantizer_nodes(graph)[0].all_input_nodes[0]
     assert operation_of(graph, source) == "standardize"
+
+
+@pytest.mark.parametrize("standardized", [True, False])
+def test_an_input_quantizer_comes_behind_a_match_and_the_standardize_behind_that(standardized):
+    first = [MatchInput((1, 3, 3), (1, 4, 4)), Standardize(torch.zeros(1), torch.ones(1))]
+    graph = graph_of(*first[: 1 + standardized], nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 2))
+
+    placed = place_quantizers(graph)
+
+    source = quantizer_nodes(graph)[0].all_input_nodes[0]
+    assert operation_of(graph, source) == ("standardize" if standardized else "match_input")
+    assert next(iter(placed)) == "input"
+
+
+def test_what_a_match_behind_a_layer_gives_has_a_grid_of_its_own():
+    layers = [nn.Conv2d(1, 1, 3), MatchInput((1, 6, 6), (1, 3, 3)), nn.Conv2d(1, 2, 3)]
+    graph = graph_of(*layers, nn.Flatten(), nn.Linear(2, 2))
+
+    place_quantizers(graph)
+
+    sources = [operation_of(graph, n.all_input_nodes[0]) for n in quantizer_nodes(graph)]
+    assert sources == ["input", "conv", "match_input", "conv"]
 
 
 def test_a_quantizer_comes_behind_norm_and_rectifier_and_before_dropout():

@@ -101,3 +101,12 @@ def test_the_network_gets_floats_with_channels_last_in_memory(number):
     assert prepared.dtype == torch.float32
     assert prepared.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(prepared, images.float())
+
+
+def test_the_rows_that_came_last_are_known():
+    data = numbered(7)
+    batches = Batches(data, 3, CPU, torch.Generator())
+
+    pairs = [(batches.rows, inputs) for inputs, *_ in batches]
+
+    assert all(torch.equal(data.inputs[rows].float(), inputs) for rows, inputs in pairs)

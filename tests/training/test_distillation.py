@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -119,14 +120,63 @@ def test_the_loss_stays_that_of_the_labels():
     assert hook.after_step(0.5) is False
 
 
-@pytest.mark.parametrize("end", ["after_training", "evaluation"])
+ROWS = torch.tensor([4, 1, 1, 0, 5])
+
+
+@pytest.mark.parametrize("is_classifier", [True, False])
+def test_answers_once_for_each_row_teach_what_the_teacher_does(is_classifier):
+    student, teacher, inputs = network(), network(seed=1), torch.randn(6, 4).double()
+    answers = teacher(inputs).detach()
+    options = {"alpha": 0.7, "is_classifier": is_classifier}
+    found = []
+    for voice in (teacher, answers):
+        hook = Distillation(student, voice, **options)
+        hook.before_training(1)
+        hook.before_step(ROWS)
+        found.append(gradients(student, F.mse_loss(student(inputs[ROWS]), answers[ROWS] + 1)))
+        hook.restore()
+
+    torch.testing.assert_close(*found, rtol=1e-5, atol=1e-7)
+
+
+def test_samples_without_a_label_are_the_teachers_alone():
+    student, teacher, inputs = network(), network(seed=1), torch.randn(6, 4).double()
+    labelled, labels = torch.arange(6) < 3, torch.arange(6) % 3
+    hook = Distillation(student, teacher, alpha=0.4, temperature=2.0, labelled=labelled)
+    outputs, wanted = student(inputs[ROWS]), teacher(inputs[ROWS]).detach()
+    parts = [
+        stated_loss(outputs[i : i + 1], wanted[i : i + 1], labels[row : row + 1], share, 2.0)
+        for i, row in enumerate(ROWS)
+        for share in [0.4 if labelled[row] else 1.0]
+    ]
+    expected = gradients(student, sum(parts) / len(ROWS))
+
+    hook.before_training(1)
+    hook.before_step(ROWS)
+    found = gradients(student, F.cross_entropy(student(inputs[ROWS]), labels[ROWS]))
+
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_a_training_tells_the_rows_that_it_takes(data, make_net):
+    net = make_net()
+    answers = F.one_hot(data.targets, 3).float() * 20
+    hook = Distillation(net.module_, answers, alpha=1.0, temperature=1.0)
+    wrong = replace(data, targets=(data.targets + 1) % 3)
+
+    net.train(wrong, epochs=20, lr=0.02, schedule="onecycle", hook=hook)
+
+    assert (net.outputs(data.inputs).argmax(1) == data.targets).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("end", ["after_training", "restore", "evaluation"])
 def test_nothing_is_asked_of_the_teacher_out_of_training(end):
     student, teacher, asked = network(), network(seed=1), []
     teacher.register_forward_hook(lambda *_: asked.append(1))
     hook = Distillation(student, teacher)
     hook.before_training(1)
 
-    hook.after_training() if end == "after_training" else student.eval()
+    student.eval() if end == "evaluation" else getattr(hook, end)()
     student(torch.randn(6, 4).double()).sum().backward()
 
     assert not asked

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from skdeepopt.training._hook import Hooks
+from skdeepopt.training._hook import Hooks, rate_factors_of
 
 
 class Noted:
@@ -73,3 +73,42 @@ def test_several_are_one_among_others():
     Hooks(Noted("a", notes), inner).after_training()
 
     assert [name for name, _ in notes] == ["c", "b", "a"]
+
+
+class Rated(Noted):
+    """A hook with factors, and something to put back."""
+
+    def __init__(self, name, notes, rate_factors):
+        super().__init__(name, notes)
+        self.rate_factors = rate_factors
+
+    def restore(self):
+        self.notes.append((self.name, "restored"))
+
+
+def test_factors_of_rates_are_multiplied_and_hooks_without_any_are_passed():
+    hooks = Hooks(Rated("a", [], {"x": 0.5, "y": 2.0}), Noted("b", []), Rated("c", [], {"x": 0.1}))
+
+    assert rate_factors_of(hooks) == {"x": 0.05, "y": 2.0}
+    assert rate_factors_of(Hooks(Noted("b", []))) == {}
+    assert rate_factors_of(None) == {}
+
+
+def test_all_that_have_something_to_put_back_do_so_the_last_one_first():
+    notes = []
+
+    Hooks(Rated("a", notes, {}), Noted("b", notes), Hooks(Rated("c", notes, {}))).restore()
+
+    assert notes == [("c", "restored"), ("a", "restored")]
+
+
+def test_the_rows_of_a_batch_are_told_to_those_that_ask():
+    class Asking(Noted):
+        def before_step(self, rows):
+            self.notes.append(rows.tolist())
+
+    notes = []
+
+    Hooks(Noted("a", notes), Hooks(Asking("b", notes))).before_step(torch.tensor([3, 1]))
+
+    assert notes == [[3, 1]]

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from skdeepopt.nets import MatchInput
 from skdeepopt.training._invariance import batch_invariant
 
 LAYERS = {
@@ -35,6 +36,8 @@ ODD = {
     "one column": (nn.Linear(1, 10), (1,)),
     "five columns": (nn.Linear(5, 3), (5,)),
     "many odd columns": (nn.Linear(135, 11), (135,)),
+    "one output": (nn.Linear(256, 1), (256,)),
+    "two outputs": (nn.Linear(512, 2), (512,)),
     "one channel more": (nn.Conv2d(7, 13, 3), (7, 13, 13)),
 }
 
@@ -80,6 +83,19 @@ def test_a_sample_alone_gets_what_it_gets_among_many(name):
         alone = torch.cat([layer(images[i : i + 1]) for i in range(0, 200, 9)])
 
     assert torch.equal(alone, together[::9])
+
+
+@pytest.mark.parametrize("side", [1, 2, 5, 8])
+@pytest.mark.parametrize("width", [2, 7, 8, 33])
+@torch.inference_mode()
+def test_a_sample_alone_is_matched_as_among_many(side, width):
+    layer, images = MatchInput((1, side, width), (3, 11, 28)), torch.rand(100, 1, side, width)
+
+    together, alone, sevens = (asked(layer, images, size) for size in (100, 1, 7))
+
+    assert torch.equal(alone, together)
+    assert torch.equal(sevens, together)
+    torch.testing.assert_close(together, layer(images), rtol=0, atol=1e-6)
 
 
 def test_the_module_is_left_as_it_was():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -9,7 +10,9 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skdeepopt.exceptions import TrainingDivergedError
+from skdeepopt.nets._blocks import Flatten
 from skdeepopt.training._batches import TensorData
+from skdeepopt.training._chain import Chain
 from skdeepopt.training._early_stopping import EarlyStop
 
 COURSE = {"epochs": 3, "lr": 0.01, "schedule": "constant"}
@@ -289,6 +292,101 @@ def test_a_penalty_is_part_of_what_is_minimized(data, make_net):
     held.train(data, **COURSE, hook=Told(addend=size))
 
     assert weights(held).norm() < weights(free).norm()
+
+
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16])
+def test_a_penalty_pulls_as_much_on_the_fast_path_as_under_autograd(
+    data, make_net, dtype, monkeypatch
+):
+    def trained():
+        net = make_net(plain_network(), autocast_dtype=dtype)
+        hook = Told(addend=lambda: 0.1 * sum(p.square().sum() for p in net.module_.parameters()))
+        return net.train(data, **COURSE, hook=hook)
+
+    fast = trained()
+    monkeypatch.setattr(Chain, "of", classmethod(lambda cls, module: None))
+    slow = trained()
+
+    torch.testing.assert_close(
+        weights(fast), weights(slow), rtol=1e-3, atol=1e-3 if dtype else 1e-6
+    )
+
+
+def test_a_penalty_without_a_slope_changes_nothing(data, make_net):
+    plain = make_net(plain_network()).train(data, **COURSE)
+
+    constant = make_net(plain_network())
+    constant.train(data, **COURSE, hook=Told(addend=lambda: torch.ones(())))
+
+    assert torch.equal(weights(plain), weights(constant))
+
+
+def plain_network():
+    """One that trains on the fast path."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(
+            nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), Flatten(), nn.Linear(64, 3)
+        )
+
+
+class Slowed(Told):
+    """A hook that asks for other rates in one layer."""
+
+    def __init__(self, layer, factor, **settings):
+        super().__init__(**settings)
+        self.rate_factors = dict.fromkeys(layer.parameters(), factor)
+
+
+def test_a_layer_whose_rate_is_divided_moves_less_and_the_others_as_before(data, make_net):
+    plain, slowed = make_net(), make_net()
+    before = make_net().module_
+    one_step = COURSE | {"epochs": 1, "lr": 1e-3}
+
+    plain.train(data, **one_step)
+    slowed.train(data, **one_step, hook=Slowed(slowed.module_[0], 1e-6))
+
+    assert (slowed.module_[0].weight - before[0].weight).abs().max() < 1e-7
+    assert (slowed.module_[5].weight - before[5].weight).abs().max() > 1e-4
+
+
+def test_factors_of_one_train_to_the_same_bit(data, make_net):
+    plain, rated = make_net(), make_net()
+
+    plain.train(data, **COURSE)
+    rated.train(data, **COURSE, hook=Slowed(rated.module_, 1.0))
+
+    assert torch.equal(weights(plain), weights(rated))
+
+
+@pytest.mark.parametrize("replaces_at", [None, 2])
+def test_rates_follow_the_schedule_times_their_factor(data, make_net, replaces_at):
+    net, seen = make_net(), []
+
+    def note():
+        seen.append([group["lr"] for group in net.optimizer_.param_groups])
+
+    hook = Slowed(net.module_[0], 0.25, replaces_at=replaces_at, addend=note)
+    net.train(data, **COURSE | {"schedule": "linear"}, hook=hook)
+
+    ratios = [min(rates) / max(rates) for rates in seen if max(rates)]
+    assert ratios == pytest.approx([0.25] * len(ratios))
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt(), RuntimeError("broken")])
+def test_factors_end_with_the_training_however_it_ends(data, make_net, error):
+    net = make_net()
+
+    def end():
+        if error is not None:
+            raise error
+
+    hook = Slowed(net.module_[0], 0.25, addend=end)
+    with pytest.raises(type(error)) if error else nullcontext():
+        net.train(data, **COURSE, hook=hook)
+
+    assert not any("rate_factor" in group for group in net.optimizer_.param_groups)
+    assert net.train(data, **COURSE)
 
 
 def test_the_end_is_not_told_of_a_training_that_diverged(data, make_net):
