@@ -38,6 +38,7 @@ from skdeepopt import (
     PackedEstimator,
     PrunedEstimator,
     QuantizedEstimator,
+    TransferEstimator,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -78,6 +79,11 @@ ESTIMATORS = {
     "quantized, then pruned": PrunedEstimator(
         QuantizedEstimator(CNNClassifier(widths=(4, 8), **SHORT), random_state=0), **TUNED
     ),
+    "transferred": TransferEstimator(**SHORT),
+    "transferred regressor": TransferEstimator(
+        strategy="gradual", head="linear_regression", rate_decay=0.5, l2_sp=0.1, **SHORT
+    ),
+    "transferred, then pruned": PrunedEstimator(TransferEstimator(**SHORT), **TUNED),
 }
 SLOWER = {
     "packed": PackedEstimator(CNNClassifier(widths=(4, 8), **SHORT), **TUNED),
@@ -94,7 +100,14 @@ SLOWER = {
 }
 FEW = {
     name: ESTIMATORS[name]
-    for name in ("compact", "CNNRegressor", "NeuralClassifier", "pruned, channels", "quantized")
+    for name in (
+        "compact",
+        "CNNRegressor",
+        "NeuralClassifier",
+        "pruned, channels",
+        "quantized",
+        "transferred",
+    )
 }
 
 each = pytest.mark.parametrize(
@@ -160,6 +173,9 @@ def same(one, other):
         PrunedEstimator(CNNClassifier(), granularity="weight", finetune_epochs=1),
         QuantizedEstimator(CNNClassifier()),
         QuantizedEstimator(CNNRegressor()),
+        TransferEstimator(max_epochs=2),
+        TransferEstimator(strategy="features"),
+        TransferEstimator(strategy="features", head="linear_regression"),
     ]
 )
 def test_scikit_learns_own_checks_pass(estimator, check):
@@ -173,6 +189,8 @@ def test_scikit_learns_own_checks_pass(estimator, check):
         QuantizedEstimator(CNNClassifier(), scheme="int4", method="training", finetune_epochs=1),
         PackedEstimator(CNNClassifier(), finetune_epochs=2),
         PackedEstimator(CNNRegressor(), finetune_epochs=2),
+        TransferEstimator(),
+        TransferEstimator(head="linear_regression"),
     ]
 )
 def test_scikit_learns_own_checks_pass_after_a_training_that_takes_long(estimator, check):

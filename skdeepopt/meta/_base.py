@@ -26,6 +26,8 @@ __all__ = [
     "check_base",
     "fitted_has",
     "innermost",
+    "is_fitted",
+    "seeded",
     "takes_hook",
     "trained_copy",
 ]
@@ -237,7 +239,7 @@ def check_base(owner: str, estimator: Any) -> None:
             f"{owner}.estimator is a deep estimator such as CNNClassifier(), a skorch net, or a "
             f"FrozenEstimator of one, not {inner!r}.{_slip(owner, inner)}"
         )
-    if frozen and not _is_fitted(inner):
+    if frozen and not is_fitted(inner):
         raise NotFittedError(
             f"{owner}.estimator is frozen, so it has to be fitted, and {type(inner).__name__} is "
             f"not. A loaded model file does not hold the base that was compressed; did you mean "
@@ -275,14 +277,15 @@ def trained_copy(
         return copied.finetune(X, y, epochs=0, sample_weight=sample_weight)  # checks the data
     if is_raw_net(estimator):
         return RawNetEstimator(estimator).fit(X, y, sample_weight)
-    copied = _seeded(clone(estimator), seed)
+    copied = seeded(clone(estimator), seed)
     if hook_for is not None:
         return copied._fit_hooked(X, y, sample_weight, hook_for)
     rest = {} if sample_weight is None else {"sample_weight": sample_weight}
     return copied.fit(X, y, **rest)
 
 
-def _seeded(estimator: Any, seed: int | None) -> Any:
+def seeded(estimator: Any, seed: int | None) -> Any:
+    """Estimator itself, with a seed for it, and for all inside, where they have no random state."""
     parameters = estimator.get_params() if seed is not None else {}
     open_ = [n for n, v in parameters.items() if v is None and n.endswith("random_state")]
     return estimator.set_params(**dict.fromkeys(open_, seed)) if open_ else estimator
@@ -304,7 +307,8 @@ def takes_hook(estimator: Any) -> bool:
     return not isinstance(estimator, FrozenEstimator) and hasattr(estimator, "_fit_hooked")
 
 
-def _is_fitted(estimator: Any) -> bool:
+def is_fitted(estimator: Any) -> bool:
+    """Whether an estimator, or a skorch net, has been fitted."""
     if is_raw_net(estimator):
         return bool(estimator.initialized_)
     try:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from skdeepopt._random import seed_from
 from skdeepopt._validation import check_choice, check_integer, check_ratio
 from skdeepopt.estimators._keeping import named_messages
-from skdeepopt.meta._base import DeepWrapper, check_base, takes_hook
+from skdeepopt.meta._base import DeepWrapper, check_base, innermost, takes_hook
 from skdeepopt.meta._budget import check_drop, held_out_rows, strongest
 from skdeepopt.meta._figures import file_bytes, rows_to_score
 from skdeepopt.meta._pruning_figures import pruning_report
@@ -280,7 +280,7 @@ callable, default="magnitude"
         plan, ratio = self._plan(), float(self.pruning_ratio)
         module, pruned = plan.train_sparse(self.estimator, ratio, X, y, sample_weight)
         dense = copy.deepcopy(pruned.estimator)
-        dense.net_.module_ = module
+        innermost(dense).net_.module_ = module
         seen = rows_to_score(X, y)
         score = pruned.estimator.score(*seen)
         report = pruning_report(

@@ -90,6 +90,15 @@ def _drops_its_base(estimator: Any) -> bool:
     return says_so and _is_fitted(estimator)
 
 
+def _dropped_data(encoder: Encoder, estimator: Any) -> tuple[str, ...]:
+    """Parameters of a fitted estimator that only its training needs, as its class says.
+
+    Of the base of a fitted compressor too, fitted or not.
+    """
+    names: tuple[str, ...] = getattr(type(estimator), "_data_is_dropped", ())
+    return names if names and (encoder.skips_states or _is_fitted(estimator)) else ()
+
+
 def _state(
     encoder: Encoder, estimator: Any, params: dict[str, Any], trail: Trail
 ) -> dict[str, Any]:
@@ -130,7 +139,7 @@ def _unknown_class(estimator: Any, trail: Trail) -> TypeError:
 
 
 def _storable_params(encoder: Encoder, estimator: Any, trail: Trail) -> dict[str, Any]:
-    params = dict(estimator.get_params(deep=False))
+    params = dict(estimator.get_params(deep=False)) | dict.fromkeys(_dropped_data(encoder, estimator))
     if params.get("callbacks") is not None:
         params["callbacks"] = None
         encoder.left_out.append(f"{trail}.callbacks")

@@ -26,6 +26,7 @@ ESTIMATORS: Final[dict[str, tuple[str, ...]]] = {
     "skdeepopt": (
         "CNNClassifier",
         "CNNRegressor",
+        "DistilledEstimator",
         "ImageAugmenter",
         "ImageScaler",
         "NeuralClassifier",
@@ -33,6 +34,7 @@ ESTIMATORS: Final[dict[str, tuple[str, ...]]] = {
         "PackedEstimator",
         "PrunedEstimator",
         "QuantizedEstimator",
+        "TransferEstimator",
     ),
     "sklearn.compose": ("ColumnTransformer", "TransformedTargetRegressor"),
     "sklearn.decomposition": (

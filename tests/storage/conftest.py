@@ -67,9 +67,11 @@ class FakeCompressor(MetaEstimatorMixin, BaseEstimator):
     """Keeps a copy of its base, fitted, as compressors do."""
 
     _base_is_dropped = True
+    _data_is_dropped = ("samples",)
 
-    def __init__(self, estimator):
+    def __init__(self, estimator, samples=None):
         self.estimator = estimator
+        self.samples = samples
 
     def fit(self, X, y):
         is_frozen = isinstance(self.estimator, FrozenEstimator)

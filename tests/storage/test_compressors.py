@@ -127,3 +127,14 @@ def test_a_sealed_lie_about_an_inner_estimator_is_refused(fakes, path, base, res
 
     with pytest.raises(ModelFileError):
         load(path)
+
+
+def test_samples_that_a_compressor_learned_from_stay_out_of_the_file(fakes, path, base):
+    compressor = fakes.FakeCompressor(FrozenEstimator(base), samples=np.ones((100, 4)))
+
+    unfitted = load(save(compressor, path))
+    fitted = load(save(compressor.fit(X, Y), path))
+
+    assert unfitted.samples.shape == (100, 4)
+    assert fitted.samples is None
+    assert compressor.samples.shape == (100, 4)
