@@ -63,6 +63,27 @@ def load_record(name: str, *, folder: Path = RECORDS) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def recorded_runs(
+    name: str, config: dict[str, Any], *, folder: Path = RECORDS
+) -> dict[int, dict[str, Any]]:
+    """Results by seed in the record of that name, none where it answers another question.
+
+    Parameters
+    ----------
+    name : str
+    config : dict
+        As of the record, without its seeds.
+    """
+    if not (folder / f"{name}.json").exists():
+        return {}
+    record = load_record(name, folder=folder)
+    same = {k: v for k, v in record["config"].items() if k != "seeds"} == json.loads(
+        _to_json(config)
+    )
+    runs = record["results"].get("runs", {}) if same else {}
+    return {int(seed): run for seed, run in runs.items()}
+
+
 def spread(values: Iterable[float]) -> dict[str, float | int | None]:
     """Mean, sample deviation (None for one value), smallest, largest and count."""
     numbers = [float(value) for value in values]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from _record import SeedStore, write_record
+from _record import SeedStore, recorded_runs, write_record
 
 from skdeepopt.datasets import load_cifar10, load_mnist
 
@@ -117,9 +117,12 @@ def run_rows(
         print(summary(row, {seed: run(row, data, seed, None).run() for seed in seeds}))
         return
     config = {**described(row), "threads": 1}
-    results = {
-        seed: run(row, data, seed, SeedStore(f"{name}-seed{seed}", config)).run() for seed in seeds
-    }
+    results = {}
+    for seed in seeds:
+        store = SeedStore(f"{name}-seed{seed}", config)
+        # More seeds than there were, on another day: the record holds those that are there.
+        store.results = recorded_runs(name, config) | store.results
+        results[seed] = run(row, data, seed, store).run()
     if options.only is None:
         figures = summary(row, results)
         record = {"figures": figures, "runs": results}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -185,12 +185,16 @@ def _milliseconds(key: str) -> Callable[[Record], str]:
 
 
 def _engine_latency(results: Record) -> str:
-    shares = [shape["onnxruntime"]["median"] for shape in results["shares"].values()]
-    eager = [shape["torch"] for shape in results["shares"].values()]
-    return (
-        f"{min(shares):.2f}x to {max(shares):.2f}x in ONNX Runtime, {min(eager):.2f}x to "
-        f"{max(eager):.2f}x in torch ({len(shares)} shapes)"
-    )
+    shapes = list(results["shares"].values())
+    in_engine = _span(shape["onnxruntime"]["median"] for shape in shapes)
+    count = f" ({len(shapes)} shapes)" if len(shapes) > 1 else ""
+    eager = _span(shape["torch"] for shape in shapes)
+    return f"{in_engine} in ONNX Runtime, {eager} in torch{count}"
+
+
+def _span(ratios: Iterable[float]) -> str:
+    low, *_, high = sorted([*ratios] * 2)
+    return f"{low:.2f}x" if high - low < 0.005 else f"{low:.2f}x to {high:.2f}x"
 
 
 def _latency(size: str) -> Callable[[Record], str]:

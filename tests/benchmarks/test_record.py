@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks._record import ROOT, SeedStore, load_record, spread, write_record
+from benchmarks._record import ROOT, SeedStore, load_record, recorded_runs, spread, write_record
 
 CONFIG = {"seeds": [0, 1], "epochs": 2}
 
@@ -104,6 +104,16 @@ def test_a_run_that_was_cut_goes_on_after_its_last_finished_seed(tmp_path):
 
     assert done == [2]
     assert results == {seed: {"seed": seed} for seed in range(3)}
+
+
+def test_a_record_gives_its_runs_back_to_the_same_question(tmp_path):
+    runs = {0: {"accuracy": 0.9}, 1: {"accuracy": 0.8}}
+    config = {"epochs": 3}
+    write_record("row", {**config, "seeds": [0, 1]}, {"runs": runs}, folder=tmp_path)
+
+    assert recorded_runs("row", config, folder=tmp_path) == runs
+    assert recorded_runs("row", {"epochs": 4}, folder=tmp_path) == {}
+    assert recorded_runs("other", config, folder=tmp_path) == {}
 
 
 def test_a_changed_configuration_starts_anew(tmp_path):
