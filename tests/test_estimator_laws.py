@@ -17,6 +17,7 @@ import torch
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingRandomSearchCV,
@@ -31,6 +32,7 @@ from skopt import BayesSearchCV
 from skdeepopt import (
     CNNClassifier,
     CNNRegressor,
+    DistilledEstimator,
     ImageAugmenter,
     ImageScaler,
     NeuralClassifier,
@@ -79,6 +81,19 @@ ESTIMATORS = {
     "quantized, then pruned": PrunedEstimator(
         QuantizedEstimator(CNNClassifier(widths=(4, 8), **SHORT), random_state=0), **TUNED
     ),
+    "distilled": DistilledEstimator(
+        CNNClassifier(widths=(4, 8), **SHORT), LogisticRegression(max_iter=999), random_state=0
+    ),
+    "distilled by a network": DistilledEstimator(
+        CNNClassifier(widths=(4, 8), **SHORT),
+        CNNClassifier("mlp", widths=(16,), **SHORT),
+        unlabelled=X[::-2] // 2,
+        consistency=True,
+        random_state=0,
+    ),
+    "distilled regressor": DistilledEstimator(
+        CNNRegressor(widths=(4, 8), **SHORT), Ridge(), unlabelled=X[::-2] // 2, random_state=0
+    ),
     "transferred": TransferEstimator(**SHORT),
     "transferred regressor": TransferEstimator(
         strategy="gradual", head="linear_regression", rate_decay=0.5, l2_sp=0.1, **SHORT
@@ -106,6 +121,7 @@ FEW = {
         "NeuralClassifier",
         "pruned, channels",
         "quantized",
+        "distilled",
         "transferred",
     )
 }
@@ -173,6 +189,8 @@ def same(one, other):
         PrunedEstimator(CNNClassifier(), granularity="weight", finetune_epochs=1),
         QuantizedEstimator(CNNClassifier()),
         QuantizedEstimator(CNNRegressor()),
+        DistilledEstimator(CNNClassifier(), LogisticRegression()),
+        DistilledEstimator(CNNRegressor(), Ridge()),
         TransferEstimator(max_epochs=2),
         TransferEstimator(strategy="features"),
         TransferEstimator(strategy="features", head="linear_regression"),
@@ -189,6 +207,7 @@ def test_scikit_learns_own_checks_pass(estimator, check):
         QuantizedEstimator(CNNClassifier(), scheme="int4", method="training", finetune_epochs=1),
         PackedEstimator(CNNClassifier(), finetune_epochs=2),
         PackedEstimator(CNNRegressor(), finetune_epochs=2),
+        DistilledEstimator(CNNClassifier(), CNNClassifier()),
         TransferEstimator(),
         TransferEstimator(head="linear_regression"),
     ]
@@ -398,8 +417,8 @@ def test_kinds_of_estimators_are_told_apart(estimator):
 @each
 def test_set_params_gives_what_get_params_says(estimator):
     # A wrapper cannot do without a base.
-    base = [CNNClassifier()] if "estimator" in estimator.get_params() else []
-    blank = type(estimator)(*base)
+    needed = {"estimator": CNNClassifier(), "teacher": LogisticRegression()}
+    blank = type(estimator)(*(e for name, e in needed.items() if name in estimator.get_params()))
 
     blank.set_params(**estimator.get_params(deep=False))
 

@@ -21,8 +21,7 @@ from skdeepopt.estimators._samples import INPUT_TYPES, as_tensor, training_data
 from skdeepopt.meta._base import innermost
 from skdeepopt.meta._teacher import answers_of
 from skdeepopt.meta._teacher_module import Asked, Committee, torch_teacher
-from skdeepopt.preprocessing._augmenter import ImageAugmenter
-from skdeepopt.training._consistency import Consistency
+from skdeepopt.training._consistency import STRONG, WEAK, Consistency
 from skdeepopt.training._distillation import Distillation
 from skdeepopt.training._hook import Hooks, TrainingHook
 
@@ -30,10 +29,6 @@ __all__ = ["Labelled", "Lessons", "Teaching", "read_labelled"]
 
 _TRIED = 16
 """Samples on which a network is compared with the teacher that it was taken from."""
-
-_STRONG = ImageAugmenter(rotation=20, shift=0.12, stretch=0.2, cutout=0.4)
-_WEAK = ImageAugmenter(shift=0.08)
-"""Changes of unlabelled images, where the student has none of its own."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ class Labelled:
 
     def ordered(self) -> tuple[Any, np.ndarray, np.ndarray | None]:
         """Samples that take part, their targets and weights, whatever the order they came in."""
-        return _safe_indexing(self.X, self.order), self.y[self.order], self.weights
+        return _taken(self.X, self.order), self.y[self.order], self.weights
 
 
 def read_labelled(owner: str, X: Any, y: Any, sample_weight: Any, *, classifies: bool) -> Labelled:
@@ -254,7 +249,7 @@ class Teaching:
         is_new = np.ones(len(order), bool)
         is_new[1:] = [(rows[a] != rows[b]).any() for a, b in zip(order[1:], order, strict=False)]
         n_outputs = len(classes) if classes is not None else np.asarray(data.y)[:1].size
-        asked = _safe_indexing(X, order[is_new])
+        asked = _taken(X, order[is_new])
         found = answers_of(self.owner, self.teacher, asked, classes=classes, n_outputs=n_outputs)
         answers = np.zeros((len(rows), n_outputs), np.float32)
         answers[order] = found[np.cumsum(is_new) - 1]
@@ -297,8 +292,8 @@ class Teaching:
         return Consistency(
             module,
             images[torch.from_numpy(canonical_order(images.numpy()))],
-            augment_weak=_WEAK,
-            augment_strong=getattr(owner, "augment", None) or _STRONG,
+            augment_weak=WEAK,
+            augment_strong=getattr(owner, "augment", None) or STRONG,
             ratio=1,
             batch_size=net.batch_size,
             seed=self.seed,
@@ -337,6 +332,18 @@ def _are_alike(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
     """Whether samples have the same sides, where both have any."""
     sides = [tuple(size for size in each if size > 1) for each in (shape, other)]
     return min(len(shape), len(other)) < 2 or sides[0] == sides[1]
+
+
+def _taken(X: Any, order: np.ndarray) -> Any:
+    """Some rows, one after another in memory, since sums are rounded as their terms lie there."""
+    rows = _safe_indexing(X, order)
+    if not hasattr(rows, "iloc"):
+        return np.ascontiguousarray(rows)
+    if len(set(rows.dtypes)) > 1:
+        return rows
+    import pandas as pd
+
+    return pd.DataFrame(np.ascontiguousarray(rows.to_numpy()), columns=rows.columns, copy=False)
 
 
 def _stacked(X: Any, more: Any, name: str) -> Any:

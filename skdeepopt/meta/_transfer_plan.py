@@ -21,11 +21,10 @@ from skdeepopt.meta._features import adapt_batch_norm, features_of
 from skdeepopt.meta._probe import write_probe
 from skdeepopt.nets._match import MatchInput
 from skdeepopt.nets._transferred import TransferNetwork
-from skdeepopt.preprocessing._augmenter import ImageAugmenter
 from skdeepopt.pruning._shapes import resize_to
 from skdeepopt.sources._source import PixelRange, Source
 from skdeepopt.training._batches import TensorData
-from skdeepopt.training._consistency import Consistency
+from skdeepopt.training._consistency import STRONG, WEAK, Consistency
 from skdeepopt.training._hook import Hooks, TrainingHook
 from skdeepopt.transfer._batch_norm import KeptBatchNorm
 from skdeepopt.transfer._depth import GradualUnfreezing, RatesByDepth
@@ -47,9 +46,6 @@ random draw."""
 
 _ESTIMATED = 2048
 """Samples that the statistics of batch norms are taken from before any training."""
-
-_STRONG = ImageAugmenter(rotation=20, shift=0.15, stretch=0.2, cutout=0.4)
-"""Changes of unlabelled images where the estimator has none of its own."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +168,8 @@ class TransferPlan:
         return Consistency(
             inner.module_,
             unlabelled_images(inner, unlabelled, owner=self.owner),
-            augment_strong=inner.augment or _STRONG,
+            augment_weak=WEAK,
+            augment_strong=inner.augment or STRONG,
             batch_size=inner.net_.batch_size,
             seed=self.seed,
             is_classifier=is_classifier(inner),

@@ -139,7 +139,8 @@ def _unknown_class(estimator: Any, trail: Trail) -> TypeError:
 
 
 def _storable_params(encoder: Encoder, estimator: Any, trail: Trail) -> dict[str, Any]:
-    params = dict(estimator.get_params(deep=False)) | dict.fromkeys(_dropped_data(encoder, estimator))
+    dropped = dict.fromkeys(_dropped_data(encoder, estimator))
+    params = {**estimator.get_params(deep=False), **dropped}
     if params.get("callbacks") is not None:
         params["callbacks"] = None
         encoder.left_out.append(f"{trail}.callbacks")

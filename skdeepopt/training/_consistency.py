@@ -11,11 +11,17 @@ from torch.nn import functional
 
 from skdeepopt._random import TorchStream
 from skdeepopt._validation import check_integer, check_ratio, check_real
+from skdeepopt.preprocessing._augmenter import ImageAugmenter
 from skdeepopt.training._batches import as_network_input
 
-__all__ = ["Consistency"]
+__all__ = ["STRONG", "WEAK", "Consistency"]
 
 Change = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+
+STRONG = ImageAugmenter(rotation=20, shift=0.12, stretch=0.2)
+WEAK = ImageAugmenter(shift=0.08)
+"""Changes of unlabelled images where the user has named none. A cutout besides costs accuracy on
+MNIST with 100 labels."""
 
 _REMEMBERED = 0.99
 """Of the mean answer, from one step to the next."""

@@ -20,11 +20,11 @@ from skdeepopt.exceptions import TrainingDivergedError
 from skdeepopt.training._allocator import keep_freed_memory
 from skdeepopt.training._batches import Batch, Batches, TensorData, as_network_input
 from skdeepopt.training._chain import Chain
+from skdeepopt.training._course import Course, Tally
 from skdeepopt.training._early_stopping import EarlyStop
 from skdeepopt.training._hook import TrainingHook, rate_factors_of, tell_rows
 from skdeepopt.training._invariance import batch_invariant
 from skdeepopt.training._optimizers import parameter_groups
-from skdeepopt.training._schedule import rate_factor
 from skdeepopt.training._threads import fair_threads, work_of
 
 __all__ = ["TensorNet"]
@@ -177,7 +177,7 @@ class TensorNet(NeuralNet):
         TrainingDivergedError
             The loss is not finite any more.
         """
-        course = _Course(epochs, lr, schedule, self._batches(data, training=True), hook)
+        course = Course(epochs, lr, schedule, self._batches(data, training=True), hook)
         held_out = None if validation is None else self._batches(validation, training=False)
         work = work_of(self.module_, self.batch_size * data.inputs[0].numel())
         self.engine_ = None
@@ -255,7 +255,7 @@ class TensorNet(NeuralNet):
 
     def _epoch(
         self,
-        course: _Course,
+        course: Course,
         held_out: Batches | None,
         early_stop: EarlyStop | None,
         observer: EpochObserver | None,
@@ -282,13 +282,13 @@ class TensorNet(NeuralNet):
         for _, callback in self.callbacks_:
             getattr(callback, "close", lambda: None)()
 
-    def _train_epoch(self, course: _Course) -> bool:
+    def _train_epoch(self, course: Course) -> bool:
         """Go over the data once; True where the hook has replaced parameters."""
         self.module_.train()
         hook, replaced = course.hook, False
         chain = self._chain()
         listened = self._is_listened_to()
-        tally = _Tally(self.device)
+        tally = Tally(self.device)
         for step, batch in enumerate(course.batches):
             self._set_rate(course.next_rate())
             if listened:
@@ -344,7 +344,7 @@ class TensorNet(NeuralNet):
     @torch.inference_mode()
     def _validate(self, batches: Batches) -> None:
         self.module_.eval()
-        tally = _Tally(self.device)
+        tally = Tally(self.device)
         with self._autocast(self.predict_dtype):
             for inputs, targets, weights in batches:
                 outputs = self.module_(inputs)
@@ -390,55 +390,3 @@ class TensorNet(NeuralNet):
             generator.set_state(saved)
             state = {**state, "_running_streams": (stream, generator)}
         super().__setstate__(state)
-
-
-class _Course:
-    """The learning rate, step by step, and the batches and the hook it is for."""
-
-    def __init__(
-        self,
-        epochs: int,
-        lr: float,
-        schedule: str,
-        batches: Batches,
-        hook: TrainingHook | None,
-    ) -> None:
-        self.batches = batches
-        self.lr = lr
-        self.schedule = schedule
-        self.hook = hook
-        self.steps = max(1, epochs * len(batches))
-        self.step = 0
-        self.last_rate = lr
-
-    def next_rate(self) -> float:
-        self.last_rate = self.lr * rate_factor(self.schedule, self.step / self.steps)
-        self.step += 1
-        return self.last_rate
-
-
-class _Tally:
-    """Loss, and right answers of a classifier, summed over the samples of an epoch."""
-
-    def __init__(self, device: torch.device | str) -> None:
-        self.loss = torch.zeros((), device=device)
-        self.n_right: torch.Tensor | None = None
-        self.n_samples = 0
-
-    def add(
-        self, loss: torch.Tensor, outputs: torch.Tensor, targets: torch.Tensor
-    ) -> torch.Tensor | None:
-        """Count a batch; how many of its answers are right, or None for regression."""
-        self.n_samples += len(targets)
-        self.loss += loss * len(targets)
-        if targets.is_floating_point():
-            return None
-        n_right = (outputs.argmax(1) == targets).sum()
-        self.n_right = n_right if self.n_right is None else self.n_right + n_right
-        return n_right
-
-    def record(self, history: Any, prefix: str) -> None:
-        """Write the means into the last row of a history."""
-        history.record(f"{prefix}_loss", float(self.loss) / self.n_samples)
-        if self.n_right is not None:
-            history.record(f"{prefix}_score", float(self.n_right) / self.n_samples)

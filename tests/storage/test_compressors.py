@@ -129,6 +129,17 @@ def test_a_sealed_lie_about_an_inner_estimator_is_refused(fakes, path, base, res
         load(path)
 
 
+def test_samples_of_the_base_of_a_fitted_compressor_stay_out_of_the_file(fakes, path, base):
+    inner = fakes.FakeCompressor(FrozenEstimator(base), samples=np.ones((100, 4)))
+    outer = fakes.FakeCompressor(FrozenEstimator(inner.fit(X, Y))).fit(X, Y)
+    outer.estimator = clone(inner)
+
+    found = load(save(outer, path))
+
+    assert found.estimator.samples is None
+    assert outer.estimator.samples.shape == (100, 4)
+
+
 def test_samples_that_a_compressor_learned_from_stay_out_of_the_file(fakes, path, base):
     compressor = fakes.FakeCompressor(FrozenEstimator(base), samples=np.ones((100, 4)))
 
