@@ -88,6 +88,7 @@ def run_rows(
     summary: Callable[[Any, dict[int, Any]], dict[str, Any]],
     *,
     doc: str | None,
+    load: Callable[..., Data] = data_for,
 ) -> None:
     """Run the seeds of a row that are missing, and write its record.
 
@@ -102,6 +103,8 @@ def run_rows(
         Plain values of a row; figures over its seeds.
     doc : str
         What the command says of itself.
+    load : callable, default=data_for
+        ``load(name, validate=...)`` gives the data of a row.
     """
     parser = argparse.ArgumentParser(description=doc)
     parser.add_argument("row", choices=rows)
@@ -112,7 +115,7 @@ def run_rows(
     row, name = rows[options.row], f"{table}-{options.row}"
     seeds = list(range(options.seeds)) if options.only is None else [options.only]
     torch.set_num_threads(1)
-    data = data_for(row.data, validate=options.validate)
+    data = load(row.data, validate=options.validate)
     if options.validate:
         print(summary(row, {seed: run(row, data, seed, None).run() for seed in seeds}))
         return

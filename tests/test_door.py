@@ -12,9 +12,10 @@ import skdeepopt
 ROOT = Path(__file__).parents[1]
 
 PUBLIC = {
-    "CNNClassifier", "CNNRegressor", "ImageAugmenter", "ImageScaler", "NeuralClassifier",
-    "NeuralRegressor", "PackedEstimator", "PackingDisplay", "PrunedEstimator", "PruningDisplay",
-    "QuantizationDisplay", "QuantizedEstimator", "export", "load", "measure", "save",
+    "CNNClassifier", "CNNRegressor", "DistilledEstimator", "ImageAugmenter", "ImageScaler",
+    "NeuralClassifier", "NeuralRegressor", "PackedEstimator", "PackingDisplay", "PrunedEstimator",
+    "PruningDisplay", "QuantizationDisplay", "QuantizedEstimator", "TransferDisplay",
+    "TransferEstimator", "export", "load", "measure", "save",
 }  # fmt: skip
 
 IMPORTING = """

@@ -14,6 +14,7 @@ from skdeepopt.cli._command import Command
 from skdeepopt.cli._interrupt import InterruptWatch
 
 if TYPE_CHECKING:
+    from skdeepopt.report import Row
     from skdeepopt.study import CellStore, StudySetting, Technique
 
 __all__ = ["COMPARE"]
@@ -75,11 +76,13 @@ def _run(options: argparse.Namespace) -> int:
     from skdeepopt.measurement import describe_machine
     from skdeepopt.study import CellStore, setting_for
 
-    techniques = _chosen(options.only)
+    chosen = _chosen(options.only)
+    left_out = _left_out(chosen, dataset)
+    techniques = [technique for technique in chosen if technique.name not in left_out]
     setting = setting_for(dataset, quick=options.quick)
     cpu = str(describe_machine()["cpu"])
     store = CellStore(options.out, setting, machine=cpu, n_seeds=options.seeds)
-    print(_opening(dataset, techniques, store), flush=True)
+    print(_opening(dataset, techniques, left_out, store), flush=True)
     try:
         _compute(techniques, setting, dataset, store)
     except KeyboardInterrupt:
@@ -106,7 +109,15 @@ def _chosen(only: Sequence[str] | None) -> list[Technique]:
     return [TECHNIQUES[name] for name in names]
 
 
-def _opening(dataset: Any, techniques: Sequence[Technique], store: CellStore) -> str:
+def _left_out(chosen: Sequence[Technique], dataset: Any) -> dict[str, str]:
+    """Why, by name, techniques do not run on the data."""
+    reasons = {technique.name: technique.left_out(dataset) for technique in chosen}
+    return {name: why for name, why in reasons.items() if why}
+
+
+def _opening(
+    dataset: Any, techniques: Sequence[Technique], left_out: Mapping[str, str], store: CellStore
+) -> str:
     done = len(store.cells([technique.name for technique in techniques]))
     seeds = "seed" if store.n_seeds == 1 else "seeds"
     shape = "x".join(str(length) for length in dataset.X_train.shape[1:])
@@ -114,6 +125,12 @@ def _opening(dataset: Any, techniques: Sequence[Technique], store: CellStore) ->
         f"{dataset.name}: {len(dataset.X_train)} training and {len(dataset.X_test)} test images "
         f"of {shape}, {len(dataset.class_names)} classes; "
         f"{len(techniques)} techniques x {store.n_seeds} {seeds}"
+    ]
+    lines += [f"left out: {name} ({why})" for name, why in left_out.items()]
+    lines += [
+        f"{technique.name}: {technique.labels_per_class} training images of each class, by the seed"
+        for technique in techniques
+        if technique.labels_per_class is not None
     ]
     if done:
         total = len(techniques) * store.n_seeds
@@ -163,9 +180,17 @@ def _report(setting: StudySetting, dataset: Any, store: CellStore, *, is_complet
         print("no training is finished yet", flush=True)
         return
     title = f"{setting.data}, {chart_subtitle(rows)}"
-    write_chart(store.folder / "chart.png", rows, title=title)
+    write_chart(store.folder / "chart.png", _charted(rows), title=title)
     _print_table(rows)
     print(f"results.json, results.csv, chart.png and the models are in {store.folder}", flush=True)
+
+
+def _charted(rows: Sequence[Row]) -> Sequence[Row]:
+    """Rows of one picture: those of few labels would leave the others no room."""
+    from skdeepopt.study import TECHNIQUES
+
+    whole = [row for row in rows if TECHNIQUES[row.technique].labels_per_class is None]
+    return whole or rows
 
 
 def _about(
@@ -183,6 +208,7 @@ def _about(
         "setting": {**setting.to_plain(), "seeds": list(range(store.n_seeds))},
         "n_train": len(dataset.X_train),
         "n_test": len(dataset.X_test),
+        "left_out": _left_out(list(TECHNIQUES.values()), dataset),
         "summaries": {name: technique.summary for name, technique in TECHNIQUES.items()},
         "split": dataset.split,
         "machine": describe_machine(),

@@ -17,6 +17,7 @@ from skdeepopt.report._table import (
     text_table,
     to_ascii,
 )
+from skdeepopt.report._transfer_display import TransferDisplay
 
 __all__ = [
     "BASELINE",
@@ -26,6 +27,7 @@ __all__ = [
     "PruningDisplay",
     "QuantizationDisplay",
     "Row",
+    "TransferDisplay",
     "build_rows",
     "chart_subtitle",
     "results_document",

@@ -6,17 +6,20 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from skdeepopt.report._display import CompressionDisplay
+
 if TYPE_CHECKING:
     import numpy as np
-    from matplotlib.figure import Figure
 
 __all__ = ["PackingDisplay"]
 
 
-class PackingDisplay:
+class PackingDisplay(CompressionDisplay):
     """Score against the bytes of the file, and what each layer takes of them.
 
-    Made by :meth:`from_estimator` and :meth:`from_estimators`; the constructor takes the numbers.
+    Made by :meth:`from_estimator` of a fitted PackedEstimator, or a search over ``target_bytes``,
+    and by :meth:`from_estimators` of several that were packed from one network; the constructor
+    takes the numbers.
 
     Parameters
     ----------
@@ -65,9 +68,6 @@ class PackingDisplay:
     ['model file (KB)', 'bytes in the file']
     """
 
-    figure_: Figure
-    axes_: np.ndarray
-
     def __init__(
         self,
         *,
@@ -94,100 +94,34 @@ class PackingDisplay:
         self.lowest_score = lowest_score
         self._check()
 
-    @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> PackingDisplay:
-        """Draw one fitted estimator, or a search.
-
-        Parameters
-        ----------
-        estimator : PackedEstimator, pipeline, or search over ``target_bytes``; fitted
-            One estimator shows the dense network, the packed one, and the sizes that were tried
-            for ``max_accuracy_drop``. A search shows the validation score of its best candidate
-            at each ``target_bytes``, and the layers of its ``best_estimator_``.
-        ax : sequence of 3 matplotlib Axes or None, default=None
-            For the scores, the layers' bytes and the layers' bits; None makes a figure.
-
-        Returns
-        -------
-        display : PackingDisplay
-
-        Raises
-        ------
-        NotFittedError, TypeError, ValueError
-            `estimator` is not fitted, or something else.
-        """
-        from skdeepopt.report._packing_points import points_of, points_of_search
-
-        owner = f"{cls.__name__}.from_estimator"
-        if hasattr(estimator, "cv_results_"):
-            return cls(**points_of_search(estimator, owner=owner)).plot(ax=ax)
-        return cls(**points_of([estimator], owner=owner)).plot(ax=ax)
-
-    @classmethod
-    def from_estimators(cls, estimators: Sequence[Any], *, ax: Any = None) -> PackingDisplay:
-        """Draw several fitted estimators, packed from one network into files of various sizes.
-
-        Parameters
-        ----------
-        estimators : sequence of PackedEstimator or pipeline
-            At least one. Of several with the same target, the mean is shown.
-        ax : sequence of 3 matplotlib Axes or None, default=None
-            As in :meth:`from_estimator`.
-
-        Returns
-        -------
-        display : PackingDisplay
-
-        Raises
-        ------
-        NotFittedError, TypeError, ValueError
-            One is not fitted, or something else; or they differ in score, layers or parameters.
-        """
+    @staticmethod
+    def _points_of(estimators: Sequence[Any], owner: str) -> dict[str, Any]:
         from skdeepopt.report._packing_points import points_of
 
-        return cls(**points_of(estimators, owner=f"{cls.__name__}.from_estimators")).plot(ax=ax)
+        return points_of(estimators, owner=owner)
 
-    def plot(self, *, ax: Any = None) -> PackingDisplay:
-        """Draw.
+    @staticmethod
+    def _points_of_search(search: Any, owner: str) -> dict[str, Any]:
+        from skdeepopt.report._packing_points import points_of_search
 
-        Parameters
-        ----------
-        ax : sequence of 3 matplotlib Axes or None, default=None
-            For the scores, the layers' bytes and the layers' bits; None makes a figure.
+        return points_of_search(search, owner=owner)
 
-        Returns
-        -------
-        self : PackingDisplay
-
-        Raises
-        ------
-        ImportError
-            matplotlib is not installed.
-        ValueError
-            `ax` is something else.
-        """
-        from skdeepopt.report._packing_panels import (
-            MOSAIC,
-            draw_layer_bits,
-            draw_layer_bytes,
-            draw_scores,
-        )
-        from skdeepopt.report._panels import three_axes
+    def _room(self) -> dict[str, Any]:
+        from skdeepopt.report._packing_panels import MOSAIC
 
         n_layers = max((len(layers) for layers in self.layer_bytes.values()), default=0)
-        panels = three_axes(
-            ax,
-            n_layers=2 * n_layers,
-            owner=type(self).__name__,
-            names="the scores, the layers' bytes and the layers' bits",
-            mosaic=MOSAIC,
-        )
+        return {
+            "n_layers": 2 * n_layers,
+            "names": "the scores, the layers' bytes and the layers' bits",
+            "mosaic": MOSAIC,
+        }
+
+    def _draw(self, panels: np.ndarray) -> None:
+        from skdeepopt.report._packing_panels import draw_layer_bits, draw_layer_bytes, draw_scores
+
         draw_scores(panels[0], self)
         draw_layer_bytes(panels[1], self)
         draw_layer_bits(panels[2], self)
-        self.axes_ = panels
-        self.figure_ = panels[0].figure
-        return self
 
     def _check(self) -> None:
         owner = type(self).__name__

@@ -22,6 +22,8 @@ __all__ = [
     "marker",
     "new_axes",
     "note_chosen",
+    "one_axes",
+    "score_label",
     "score_scale",
     "size_unit",
     "three_axes",
@@ -35,6 +37,7 @@ MOSAIC: Mosaic = (("scores", "layers"), ("sizes", "layers"))
 """Where the panels of a figure stand."""
 
 WIDTH = 10.0
+WIDTH_OF_ONE = 6.4
 HEIGHTS = (4.6, 14.0)
 """Inches, for few layers and at most."""
 
@@ -73,6 +76,32 @@ def new_axes(n_layers: int, mosaic: Mosaic = MOSAIC) -> np.ndarray:
     panels = figure.subplot_mosaic([list(row) for row in mosaic])
     names = dict.fromkeys(name for column in zip(*mosaic, strict=True) for name in column)
     return np.array([panels[name] for name in names])
+
+
+def one_axes(ax: Any, *, owner: str) -> Axes:
+    """The axes given, or new ones on a figure of their own.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes or None
+    owner : str
+        Who asks; opens the message.
+
+    Raises
+    ------
+    ValueError
+        `ax` is something else.
+    """
+    if ax is None:
+        from matplotlib import pyplot as plt
+
+        return plt.figure(figsize=(WIDTH_OF_ONE, HEIGHTS[0]), layout="constrained").subplots()
+    if not hasattr(ax, "errorbar"):
+        raise ValueError(
+            f"{owner}.plot.ax is one matplotlib Axes, not {ax!r}. Did you mean plt.subplots()[1]?"
+        )
+    axes: Axes = ax
+    return axes
 
 
 def three_axes(
@@ -158,6 +187,14 @@ def score_scale(name: str) -> int:
     return 100 if name.startswith("accuracy") else 1
 
 
+def score_label(name: str) -> str:
+    """Label of an axis of scores, with its unit."""
+    # What was scored stands on a line of its own: a panel is lower than the whole name is long.
+    what, *where = name.split(" on ")
+    unit = " (%)" if score_scale(name) == 100 else ""
+    return "\n".join([what + unit, *(f"on {part}" for part in where)])
+
+
 def frame_scores(
     axes: Axes,
     scores: Sequence[float | None],
@@ -185,10 +222,7 @@ def frame_scores(
     _set_heights(axes, scores, deviations, lowest, span=scale * LEAST_SPAN)
     if scale == 100:
         percent_axis(axes)
-    # What was scored stands on a line of its own: a panel is lower than the whole name is long.
-    what, *where = name.split(" on ")
-    unit = " (%)" if scale == 100 else ""
-    axes.set_ylabel("\n".join([what + unit, *(f"on {part}" for part in where)]))
+    axes.set_ylabel(score_label(name))
 
 
 def draw_lowest(axes: Axes, height: float, *, room: Side = "left") -> None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from skdeepopt.report._display import CompressionDisplay
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    import numpy as np
 
 __all__ = ["PruningDisplay"]
 
 
-class PruningDisplay:
+class PruningDisplay(CompressionDisplay):
     """Score and file size against the ratio removed, and the share that each layer kept.
 
-    Made by :meth:`from_estimator` and :meth:`from_estimators`; the constructor takes the numbers.
+    Made by :meth:`from_estimator` of a fitted PrunedEstimator, or a search over ``pruning_ratio``,
+    and by :meth:`from_estimators` of several that were pruned in one way: with one granularity,
+    scope and set of layers; the constructor takes the numbers.
 
     Parameters
     ----------
@@ -60,9 +62,6 @@ class PruningDisplay:
     ['score', 'model file (KB)']
     """
 
-    figure_: Figure
-    axes_: np.ndarray
-
     def __init__(
         self,
         *,
@@ -95,86 +94,25 @@ class PruningDisplay:
         self.chosen = chosen
         self.lowest_score = lowest_score
 
-    @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> PruningDisplay:
-        """Draw one fitted estimator, or a search.
-
-        Parameters
-        ----------
-        estimator : PrunedEstimator, pipeline, or search over ``pruning_ratio``; fitted
-            One estimator shows the dense network, the pruned one, and the ratios that were tried
-            for ``max_accuracy_drop``. A search shows the validation score of its best candidate
-            at each ratio, and the file size and layers of its ``best_estimator_``.
-        ax : sequence of 3 matplotlib Axes or None, default=None
-            For the scores, the sizes and the layers; None makes a figure.
-
-        Returns
-        -------
-        display : PruningDisplay
-
-        Raises
-        ------
-        NotFittedError, TypeError, ValueError
-            `estimator` is not fitted, or something else.
-        """
-        from skdeepopt.report._pruning_points import points_of, points_of_search
-
-        owner = f"{cls.__name__}.from_estimator"
-        if hasattr(estimator, "cv_results_"):
-            return cls(**points_of_search(estimator, owner=owner)).plot(ax=ax)
-        return cls(**points_of([estimator], owner=owner)).plot(ax=ax)
-
-    @classmethod
-    def from_estimators(cls, estimators: Sequence[Any], *, ax: Any = None) -> PruningDisplay:
-        """Draw several fitted estimators, all pruned in one way and to various ratios.
-
-        Parameters
-        ----------
-        estimators : sequence of PrunedEstimator or pipeline
-            At least one. Of several with the same ratio, the mean is shown.
-        ax : sequence of 3 matplotlib Axes or None, default=None
-            As in :meth:`from_estimator`.
-
-        Returns
-        -------
-        display : PruningDisplay
-
-        Raises
-        ------
-        NotFittedError, TypeError, ValueError
-            One is not fitted, or something else; or they differ in granularity, scope or layers.
-        """
+    @staticmethod
+    def _points_of(estimators: Sequence[Any], owner: str) -> dict[str, Any]:
         from skdeepopt.report._pruning_points import points_of
 
-        return cls(**points_of(estimators, owner=f"{cls.__name__}.from_estimators")).plot(ax=ax)
+        return points_of(estimators, owner=owner)
 
-    def plot(self, *, ax: Any = None) -> PruningDisplay:
-        """Draw.
+    @staticmethod
+    def _points_of_search(search: Any, owner: str) -> dict[str, Any]:
+        from skdeepopt.report._pruning_points import points_of_search
 
-        Parameters
-        ----------
-        ax : sequence of 3 matplotlib Axes or None, default=None
-            For the scores, the sizes and the layers; None makes a figure.
+        return points_of_search(search, owner=owner)
 
-        Returns
-        -------
-        self : PruningDisplay
+    def _room(self) -> dict[str, Any]:
+        n_layers = max((len(layers) for layers in self.kept_shares.values()), default=0)
+        return {"n_layers": n_layers}
 
-        Raises
-        ------
-        ImportError
-            matplotlib is not installed.
-        ValueError
-            `ax` is something else.
-        """
-        from skdeepopt.report._panels import three_axes
+    def _draw(self, panels: np.ndarray) -> None:
         from skdeepopt.report._pruning_panels import draw_layers, draw_scores, draw_sizes
 
-        n_layers = max((len(layers) for layers in self.kept_shares.values()), default=0)
-        panels = three_axes(ax, n_layers=n_layers, owner=type(self).__name__)
         draw_scores(panels[0], self)
         draw_sizes(panels[1], self)
         draw_layers(panels[2], self)
-        self.axes_ = panels
-        self.figure_ = panels[0].figure
-        return self

@@ -7,18 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from skdeepopt.quantization._scheme import resolve_scheme
+from skdeepopt.report._display import CompressionDisplay
 
 if TYPE_CHECKING:
     import numpy as np
-    from matplotlib.figure import Figure
 
 __all__ = ["QuantizationDisplay"]
 
 
-class QuantizationDisplay:
+class QuantizationDisplay(CompressionDisplay):
     """Score and file size against bits, and the error that rounding leaves in each layer.
 
-    Made by :meth:`from_estimator` and :meth:`from_estimators`; the constructor takes the numbers.
+    Made by :meth:`from_estimator` of a fitted QuantizedEstimator, or a search over ``scheme``,
+    and over ``method`` too, and by :meth:`from_estimators` of several that were quantized from one
+    network; the constructor takes the numbers. A search has the bits of each scheme, and the bits,
+    file size and layers of its ``best_estimator_``.
 
     Parameters
     ----------
@@ -69,9 +72,6 @@ class QuantizationDisplay:
     ['score', 'model file (KB)']
     """
 
-    figure_: Figure
-    axes_: np.ndarray
-
     def __init__(
         self,
         *,
@@ -100,90 +100,28 @@ class QuantizationDisplay:
         self.lowest_score = lowest_score
         self._check()
 
-    @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> QuantizationDisplay:
-        """Draw one fitted estimator, or a search.
-
-        Parameters
-        ----------
-        estimator : QuantizedEstimator, pipeline, or search over ``scheme``; fitted
-            One estimator shows the dense network, the quantized one, and what was tried for
-            ``max_accuracy_drop``. A search shows the validation score of its best candidate with
-            each scheme, and each ``method`` if that was searched too, at the bits of the scheme;
-            and the bits, file size and layers of its ``best_estimator_``.
-        ax : sequence of 3 matplotlib Axes or None, default=None
-            For the scores, the sizes and the layers; None makes a figure.
-
-        Returns
-        -------
-        display : QuantizationDisplay
-
-        Raises
-        ------
-        NotFittedError, TypeError, ValueError
-            `estimator` is not fitted, or something else.
-        """
-        from skdeepopt.report._quantization_points import points_of, points_of_search
-
-        owner = f"{cls.__name__}.from_estimator"
-        if hasattr(estimator, "cv_results_"):
-            return cls(**points_of_search(estimator, owner=owner)).plot(ax=ax)
-        return cls(**points_of([estimator], owner=owner)).plot(ax=ax)
-
-    @classmethod
-    def from_estimators(cls, estimators: Sequence[Any], *, ax: Any = None) -> QuantizationDisplay:
-        """Draw several fitted estimators, quantized from one network by various schemes.
-
-        Parameters
-        ----------
-        estimators : sequence of QuantizedEstimator or pipeline
-            At least one. Of several with the same scheme, method and bits, the mean is shown.
-        ax : sequence of 3 matplotlib Axes or None, default=None
-            As in :meth:`from_estimator`.
-
-        Returns
-        -------
-        display : QuantizationDisplay
-
-        Raises
-        ------
-        NotFittedError, TypeError, ValueError
-            One is not fitted, or something else; or they differ in score, layers or weights.
-        """
+    @staticmethod
+    def _points_of(estimators: Sequence[Any], owner: str) -> dict[str, Any]:
         from skdeepopt.report._quantization_points import points_of
 
-        return cls(**points_of(estimators, owner=f"{cls.__name__}.from_estimators")).plot(ax=ax)
+        return points_of(estimators, owner=owner)
 
-    def plot(self, *, ax: Any = None) -> QuantizationDisplay:
-        """Draw.
+    @staticmethod
+    def _points_of_search(search: Any, owner: str) -> dict[str, Any]:
+        from skdeepopt.report._quantization_points import points_of_search
 
-        Parameters
-        ----------
-        ax : sequence of 3 matplotlib Axes or None, default=None
-            For the scores, the sizes and the layers; None makes a figure.
+        return points_of_search(search, owner=owner)
 
-        Returns
-        -------
-        self : QuantizationDisplay
+    def _room(self) -> dict[str, Any]:
+        n_layers = max((len(layers) for layers in self.errors.values()), default=0)
+        return {"n_layers": n_layers}
 
-        Raises
-        ------
-        ImportError
-            matplotlib is not installed.
-        ValueError
-            `ax` is something else.
-        """
-        from skdeepopt.report._panels import three_axes
+    def _draw(self, panels: np.ndarray) -> None:
         from skdeepopt.report._quantization_panels import draw_layers, draw_scores, draw_sizes
 
-        n_layers = max((len(layers) for layers in self.errors.values()), default=0)
-        panels = three_axes(ax, n_layers=n_layers, owner=type(self).__name__)
         draw_scores(panels[0], self)
         draw_sizes(panels[1], self)
         draw_layers(panels[2], self)
-        self.axes_ = panels
-        self.figure_ = panels[0].figure
-        return self
 
     def _check(self) -> None:
         owner = type(self).__name__

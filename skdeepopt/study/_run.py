@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from skdeepopt.datasets._few_labels import few_labels
 from skdeepopt.measurement._machine import package_versions
 from skdeepopt.measurement._measure import measure
 from skdeepopt.measurement._record import Measurement
@@ -65,9 +66,10 @@ def run_task(
     cell : Cell
     """
     estimator = task.technique.build(setting, task.seed)
+    X, y = _training_part(task, dataset)
     with limited_threads(setting.n_threads):
         start = time.perf_counter()
-        estimator.fit(dataset.X_train, dataset.y_train)
+        estimator.fit(X, y)
         seconds = time.perf_counter() - start
         before_saving()
         cell = _measured(task, estimator, seconds, setting, dataset, store)
@@ -114,6 +116,14 @@ def seconds_left(done: Sequence[tuple[str, float]], todo: Sequence[str]) -> floa
     means = {name: sum(values) / len(values) for name, values in by_technique.items()}
     unseen = sum(means.values()) / len(means)
     return sum(means.get(name, unseen) for name in todo)
+
+
+def _training_part(task: Task, dataset: Any) -> tuple[np.ndarray, np.ndarray]:
+    n_labels = task.technique.labels_per_class
+    if n_labels is None:
+        return dataset.X_train, dataset.y_train
+    (rows,) = few_labels(dataset.y_train, [n_labels], seed=task.seed)
+    return dataset.X_train[rows], dataset.y_train[rows]
 
 
 def _measured(

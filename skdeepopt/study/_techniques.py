@@ -2,7 +2,8 @@
 
 A technique is added by a function below: it takes the setting and a seed, and returns an unfitted
 estimator whose every random choice follows from that seed. What it builds is fitted on the
-training part once. A search offers ``best_estimator_``, which is the model that is measured.
+training part once, or on a few labels of it. A search offers ``best_estimator_``, which is the
+model that is measured.
 """
 
 from __future__ import annotations
@@ -11,19 +12,36 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from scipy.stats import loguniform, uniform
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, StratifiedShuffleSplit
 
+from skdeepopt.data._layout import infer_layout
 from skdeepopt.estimators._cnn import CNNClassifier
+from skdeepopt.meta._distilled import DistilledEstimator
 from skdeepopt.meta._packed import PackedEstimator
 from skdeepopt.meta._pruned import PrunedEstimator
 from skdeepopt.meta._quantized import QuantizedEstimator
+from skdeepopt.meta._transferred import TransferEstimator
 from skdeepopt.report._table import BASELINE
 from skdeepopt.study._setting import StudySetting
 
 __all__ = ["TECHNIQUES", "Technique", "technique"]
 
 Build = Callable[[StudySetting, int], Any]
+
+FEW = 5
+"""Labels of each class where labels are few."""
+
+FEW_EPOCHS = 100
+"""Passes over so few images, with and without a pretrained network: some hundred steps."""
+
+STUDENT_WIDTHS = 0.25
+"""Of the student, as a share of the teacher's: less than a tenth of the parameters."""
+
+
+def _runs_on_any(dataset: Any) -> str:
+    return ""
 
 
 @dataclass(frozen=True)
@@ -38,11 +56,18 @@ class Technique:
         What it does, in a line.
     build : callable
         ``build(setting, seed)`` returns an unfitted estimator.
+    labels_per_class : int or None, default=None
+        Training images of each class that it sees, drawn by the seed; None is all.
+    left_out : callable
+        ``left_out(dataset)`` says why the technique does not run on a data set; empty where it
+        does, as on any by default.
     """
 
     name: str
     summary: str
     build: Build
+    labels_per_class: int | None = None
+    left_out: Callable[[Any], str] = _runs_on_any
 
     def __post_init__(self) -> None:
         if not 0 < len(self.name) <= 25:
@@ -53,12 +78,12 @@ TECHNIQUES: dict[str, Technique] = {}
 """By name, in the order of the table; the baseline, which the others are held against, first."""
 
 
-def technique(name: str, summary: str) -> Callable[[Build], Build]:
-    """Decorator that registers a function as the technique `name`."""
+def technique(name: str, summary: str, **options: Any) -> Callable[[Build], Build]:
+    """Decorator that registers a function as the technique `name`; `options` as in it."""
 
     def register(build: Build) -> Build:
         assert name not in TECHNIQUES, f"two techniques are named {name!r}"
-        TECHNIQUES[name] = Technique(name, summary, build)
+        TECHNIQUES[name] = Technique(name, summary, build, **options)
         return build
 
     return register
@@ -172,6 +197,54 @@ def _packed(setting: StudySetting, seed: int) -> Any:
         finetune_epochs=2 * setting.max_epochs,
         random_state=seed,
     )
+
+
+def _seen_before(dataset: Any) -> str:
+    if dataset.name == "mnist":
+        return "its source has seen all training images of MNIST"
+    channels = infer_layout(dataset.X_train.shape, None, owner="compare").shape[0]
+    return "" if channels in (1, 3) else f"its source takes no images of {channels} channels"
+
+
+def _no_digits(dataset: Any) -> str:
+    if dataset.name != "digits":
+        return "the setting of few labels is for the digits"
+    fewest = np.unique(dataset.y_train, return_counts=True)[1].min()
+    return "" if fewest >= FEW else f"a class has {fewest} training images"
+
+
+@technique("transferred", "from a network that has seen MNIST", left_out=_seen_before)
+def _transferred(setting: StudySetting, seed: int) -> Any:
+    return TransferEstimator(max_epochs=setting.max_epochs, random_state=seed)
+
+
+@technique("distilled", "a tenth of the parameters, taught by the baseline")
+def _distilled(setting: StudySetting, seed: int) -> Any:
+    # A small network needs more passes, and each costs a fraction of the teacher's.
+    student = _network(setting, seed).set_params(
+        max_epochs=3 * setting.max_epochs, widths=STUDENT_WIDTHS
+    )
+    return DistilledEstimator(student, _network(setting, seed), random_state=seed)
+
+
+@technique(
+    "baseline, few labels",
+    f"the baseline on {FEW} labels of each class",
+    labels_per_class=FEW,
+    left_out=_no_digits,
+)
+def _baseline_few(setting: StudySetting, seed: int) -> Any:
+    return CNNClassifier(max_epochs=FEW_EPOCHS, random_state=seed)
+
+
+@technique(
+    "transferred, few labels",
+    f"from a network that has seen MNIST, on the same {FEW} labels of each class",
+    labels_per_class=FEW,
+    left_out=_no_digits,
+)
+def _transferred_few(setting: StudySetting, seed: int) -> Any:
+    return TransferEstimator(max_epochs=FEW_EPOCHS, random_state=seed)
 
 
 def _network(setting: StudySetting, seed: int) -> CNNClassifier:

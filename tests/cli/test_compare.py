@@ -165,7 +165,44 @@ def test_only_one_technique_and_the_baseline_can_be_asked_for(fake_study, compar
     assert "Did you mean 'pruned'?" in capsys.readouterr().err
 
 
-FITTING = "estimator.fit(dataset.X_train, dataset.y_train)"
+def seen_before(dataset):
+    return "it has seen them"
+
+
+def test_a_technique_that_does_not_run_on_the_data_is_left_out_with_a_reason(
+    fake_study, compare, capsys
+):
+    baseline = fake_study["baseline"]
+    fake_study["seen"] = dataclasses.replace(baseline, name="seen", left_out=seen_before)
+
+    code, out = compare("--seeds", "1")
+
+    document = json.loads((out / "results.json").read_text())
+    shown = capsys.readouterr().out
+    assert code == 0
+    assert "left out: seen (it has seen them)" in shown
+    assert "2 techniques x 1 seed" in shown
+    assert [row["name"] for row in document["techniques"]] == ["baseline", "grid search"]
+    assert document["left_out"] == {"seen": "it has seen them"}
+
+
+def test_rows_of_few_labels_are_told_and_left_out_of_the_chart(
+    fake_study, compare, capsys, monkeypatch
+):
+    charted = []
+    monkeypatch.setattr(
+        "skdeepopt.report.write_chart", lambda path, rows, title: charted.extend(rows)
+    )
+    fake_study["few"] = dataclasses.replace(fake_study["baseline"], name="few", labels_per_class=3)
+
+    _, out = compare("--seeds", "1")
+
+    assert "few: 3 training images of each class" in capsys.readouterr().out
+    assert [cell[0] for cell in without_clock(out)] == ["baseline", "grid search", "few"]
+    assert [row.technique for row in charted] == ["baseline", "grid search"]
+
+
+FITTING = "estimator.fit(X, y)"
 """The line that Python shows below a warning."""
 
 
@@ -175,7 +212,7 @@ def test_a_quick_comparison_of_the_real_techniques_runs_and_stops_on_ctrl_c(tmp_
     command = [sys.executable, "-m", "skdeepopt", "compare", "--quick", "--out", str(out)]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        next(line for line in process.stdout if line.startswith("[ 2/30]"))
+        next(line for line in process.stdout if line.startswith("[ 2/42]"))
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
     stopped_at = len(without_clock(out))
@@ -184,10 +221,10 @@ def test_a_quick_comparison_of_the_real_techniques_runs_and_stops_on_ctrl_c(tmp_
 
     assert process.returncode == 130
     assert "goes on from" in rest
-    assert 2 <= stopped_at < 30
+    assert 2 <= stopped_at < 42
     assert done.returncode == 0, done.stderr
-    assert f"holds {stopped_at} of 30 trainings" in done.stdout
-    assert len(without_clock(out)) == 30
+    assert f"holds {stopped_at} of 42 trainings" in done.stdout
+    assert len(without_clock(out)) == 42
     # Where integers are slower than float, which is up to the machine, a warning says so.
     told = [line for line in done.stderr.splitlines() if line.strip() != FITTING]
     assert all("QuantizedEstimator: Only the weights are rounded" in line for line in told)

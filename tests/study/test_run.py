@@ -109,6 +109,29 @@ def test_the_latency_is_that_of_one_thread(tmp_path, setting, dataset, technique
     assert store.find("baseline", 0).context["machine"]["torch_threads"] == 1
 
 
+def few_labels_of(seed, name, setting, dataset, folder):
+    store = CellStore(folder, setting, machine="m", n_seeds=2)
+    few = Technique(name, "", lambda setting, seed: GaussianNB(), labels_per_class=4)
+    return joblib.load(folder / run_task(Task(few, seed), setting, dataset, store).model)
+
+
+def test_few_labels_are_as_many_of_each_class(tmp_path, setting, dataset):
+    model = few_labels_of(0, "few", setting, dataset, tmp_path)
+
+    assert model.class_count_.tolist() == [4, 4, 4]
+
+
+def test_few_labels_are_the_same_for_all_techniques_and_others_for_another_seed(
+    tmp_path, setting, dataset
+):
+    one, two, other = (
+        few_labels_of(seed, name, setting, dataset, tmp_path).theta_.tolist()
+        for seed, name in [(0, "one"), (0, "two"), (1, "one")]
+    )
+
+    assert one == two != other
+
+
 def test_warming_up_trains_on_some_images_of_every_class(setting, dataset):
     built = []
 

@@ -60,6 +60,72 @@ def test_a_name_that_does_not_fit_the_table_is_refused(name):
         Technique(name, "", lambda setting, seed: None)
 
 
+def named(dataset, name, shape=(8, 8)):
+    parts = {part: np.zeros((90, *shape), np.uint8) for part in ("X_train", "X_test")}
+    labels = {part: np.tile([0, 1, 2], 30) for part in ("y_train", "y_test")}
+    return dataclasses.replace(dataset, name=name, **parts, **labels)
+
+
+@pytest.mark.parametrize(
+    ("data", "left_out"),
+    [
+        ("digits", set()),
+        ("mnist", {"transferred", "baseline, few labels", "transferred, few labels"}),
+        ("cifar10", {"baseline, few labels", "transferred, few labels"}),
+    ],
+)
+def test_what_has_seen_the_data_or_is_not_about_them_is_left_out_with_a_reason(
+    dataset, data, left_out
+):
+    reasons = {name: found.left_out(named(dataset, data)) for name, found in TECHNIQUES.items()}
+
+    assert {name for name, reason in reasons.items() if reason} == left_out
+
+
+def test_a_source_that_has_seen_the_data_is_named(dataset):
+    assert "training images of MNIST" in TECHNIQUES["transferred"].left_out(named(dataset, "mnist"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "reason"),
+    [
+        ((8, 8, 3), ""),
+        ((3, 8, 8), ""),
+        ((64,), ""),
+        ((8, 8, 4), "its source takes no images of 4 channels"),
+    ],
+)
+def test_channels_that_cannot_be_matched_are_left_out(dataset, shape, reason):
+    assert TECHNIQUES["transferred"].left_out(named(dataset, "own", shape)) == reason
+
+
+def test_a_class_with_fewer_than_few_images_leaves_the_rows_out(dataset):
+    few = dataclasses.replace(
+        dataset, name="digits", X_train=dataset.X_train[:12], y_train=[0] * 8 + [1] * 4
+    )
+
+    assert "4 training images" in TECHNIQUES["baseline, few labels"].left_out(few)
+
+
+def test_with_few_labels_both_see_the_same_and_as_often(setting):
+    alone, transferred = (TECHNIQUES[f"{name}, few labels"] for name in ("baseline", "transferred"))
+
+    assert alone.labels_per_class == transferred.labels_per_class == 5
+    assert alone.build(setting, 0).max_epochs == transferred.build(setting, 0).max_epochs
+
+
+def test_the_student_has_at_most_a_tenth_of_its_teachers_parameters(setting):
+    distilled = TECHNIQUES["distilled"].build(setting, 0)
+    X, y = np.zeros((20, 8, 8), np.uint8), np.arange(20) % 10
+
+    sizes = [
+        sum(weight.numel() for weight in network.fit(X, y).module_.parameters())
+        for network in (distilled.estimator, distilled.teacher)
+    ]
+
+    assert sizes[0] <= sizes[1] / 10
+
+
 def test_a_technique_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         TECHNIQUES["baseline"].name = "other"
