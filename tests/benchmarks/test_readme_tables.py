@@ -9,10 +9,12 @@ from benchmarks.readme_tables import (
     BEGIN,
     END,
     FIGURES,
+    LESSONS,
     PACKED,
     PRUNING,
     QUANTIZED,
     SPEED,
+    TRANSFERRED,
     UNMEASURED,
     main,
     table,
@@ -150,6 +152,20 @@ RESULTS = {
     },
     **{f"pruning-{row}": CUT if row.startswith("channels") else PRUNED for row, *_ in PRUNING},
 }
+RESULTS |= {
+    f"transfer-{row}": {
+        "figures": {
+            "error": {name: spread(5.0, 0.5) for name in ("transferred", "scratch", *LESSONS)},
+            "error_divided_by": 1.0,
+            "points_over_scratch": 0.0,
+            "points_over_plain": 0.0,
+            "n_reached": 4,
+            "seconds_share": spread(0.02, 0.001),
+        }
+    }
+    for row, *_ in TRANSFERRED
+}
+RESULTS["feature_search"] = {"first_s": 7.5, "share": spread(0.03, 0.001)}
 MACHINE = {"cpu": "A CPU", "instructions": ["avx2", "avx512f"], "torch_threads": 2}
 VERSIONS = {"python": "3.11.7", "scipy": "1.17", "scikit-learn": "1.9.1", "torch": "2.13.0"}
 

@@ -37,7 +37,7 @@ def pairs(draw):
     return first.double(), second.double(), samples.double()
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
 @given(pairs(), st.sampled_from(_FACTORS))
 def test_groups_of_pixels_give_the_same_answers(layers, factor):
     first, second, samples = layers
