@@ -22,7 +22,7 @@ from pruning import DIGITS
 from sklearn.ensemble import VotingClassifier
 from sklearn.frozen import FrozenEstimator
 
-from skdeepopt import CNNClassifier, DistilledEstimator, TransferEstimator
+from skdeepopt import CNNClassifier, DistilledEstimator, ImageAugmenter, TransferEstimator
 from skdeepopt.datasets._few_labels import few_labels
 
 SMALL = {"widths": 0.25, "augment": DIGITS}
@@ -82,7 +82,13 @@ ROWS = {
         {**LARGE, "max_epochs": 150, "batch_size": 50, "label_smoothing": 0.1},
         1,
         None,
-        {"strategy": "finetune", "lr": 0.01, "batch_size": 50, "max_epochs": 1500},
+        {
+            "strategy": "finetune",
+            "lr": 0.01,
+            "batch_size": 50,
+            "max_epochs": 1500,
+            "augment": ImageAugmenter(rotation=20, shift=0.12, stretch=0.2),
+        },
     ),
 }
 
@@ -179,10 +185,10 @@ def summary(row: Row, results: dict[int, Any]) -> dict[str, Any]:
 
 def described(row: Row) -> dict[str, Any]:
     """The row in plain values."""
-    teacher, student = (
+    teacher, student, taught = (
         options
         and {key: str(value) if key == "augment" else value for key, value in options.items()}
-        for options in (row.teacher, row.student)
+        for options in (row.teacher, row.student, row.taught)
     )
     return {
         "data": row.data,
@@ -190,7 +196,7 @@ def described(row: Row) -> dict[str, Any]:
         "teacher": teacher,
         "n_teachers": row.n_teachers,
         "student": student,
-        "taught": row.taught,
+        "taught": taught,
     }
 
 

@@ -183,6 +183,15 @@ def _transferred(results: Record) -> str:
     return "; ".join(parts)
 
 
+def _unlabelled(results: Record) -> str:
+    accuracy = results["figures"]["accuracy"]
+    with_unlabelled, alone = (
+        _plus_minus(accuracy[name], 2, 100) for name in ("with unlabelled", "teacher")
+    )
+    n_seeds = accuracy["teacher"]["n"]
+    return f"{with_unlabelled} % ({n_seeds} seeds); without the unlabelled images {alone} %"
+
+
 def _against_archives(results: Record) -> str:
     shares = {
         form: file["file_bytes"] / min(file["lzma_9e_bytes"], file["zstandard_22_bytes"])
@@ -374,6 +383,13 @@ FIGURES = (
     *(
         Figure(f"transferred: {text}", f"transfer-{row}", _transferred, must, aim)
         for row, text, must, aim in TRANSFERRED
+    ),
+    Figure(
+        "MNIST, 10 labels a class, the other training images without theirs",
+        "distillation-mnist-unlabelled",
+        _unlabelled,
+        "98 %",
+        "99.0 %",
     ),
     Figure(
         "features only: second and later fits of a search over heads, against the first",

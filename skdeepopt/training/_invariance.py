@@ -11,13 +11,15 @@ from torch import nn
 from torch.nn import functional
 
 from skdeepopt.nets._match import MatchInput
+from skdeepopt.training._threads import fair_threads
 
 __all__ = ["batch_invariant"]
 
-_ROWS_A_THREAD = 16
-"""From so many rows a thread on, MKL adds up each output in one order (measured with MKL 2024.2, on
-layers of 2 to 100 outputs and up to 1,024 inputs); below, other kernels change the last bits.
-Convolutions change theirs from 16 images on."""
+_ROWS = 16
+"""From so many rows on, MKL adds up each output in one order on one thread (measured with MKL
+2024.2, on layers of 2 to 300 outputs and up to 1,024 inputs); below, other kernels change the last
+bits. Several threads share out the columns of a wide layer by the number of rows, so that products
+run on one. Convolutions change theirs from 16 images on."""
 
 _COLUMNS = 4
 """Rows that start at no multiple of 16 bytes, four float32, go through another kernel of MKL."""
@@ -31,26 +33,30 @@ def batch_invariant(module: nn.Module, n_samples: int) -> AbstractContextManager
 
     scikit-learn expects the same answer for a sample alone and among others, but on a CPU torch
     picks other kernels for small batches. Inside, linear layers and the products that resize images
-    see a minimum of rows, blank ones where there are fewer, and convolutions run in oneDNN
-    whatever their size.
+    run on one thread and see a minimum of rows, blank ones where there are fewer, and convolutions
+    run in oneDNN whatever their size.
 
     Parameters
     ----------
     module : torch.nn.Module
         In evaluation mode, in float32, on the CPU.
     n_samples : int
-        Samples that it is about to see; among many only broken blocks of columns matter.
+        Samples that it is about to see; among many only products on several threads, and broken
+        blocks of columns, matter.
     """
-    if n_samples < 2 * _ROWS_A_THREAD * torch.get_num_threads():
+    threads = torch.get_num_threads()
+    if n_samples < 2 * _ROWS * threads:
         return _replaced_forwards(list(module.modules()))
-    broken = [layer for layer in module.modules() if _has_broken_block(layer)]
-    return _replaced_forwards(broken) if broken else nullcontext()
+    layers = [layer for layer in module.modules() if _is_at_risk(layer, threads)]
+    return _replaced_forwards(layers) if layers else nullcontext()
 
 
-def _has_broken_block(layer: nn.Module) -> bool:
-    return isinstance(layer, nn.Linear) and (
-        layer.in_features % _COLUMNS != 0 or layer.out_features < _OUTPUTS
-    )
+def _is_at_risk(layer: nn.Module, threads: int) -> bool:
+    """Whether a layer adds up in an order that depends on the number of samples, though many."""
+    if not isinstance(layer, nn.Linear):
+        return threads > 1 and type(layer) is MatchInput
+    is_broken = layer.in_features % _COLUMNS != 0 or layer.out_features < _OUTPUTS
+    return threads > 1 or is_broken
 
 
 @contextmanager
@@ -78,10 +84,19 @@ def _replacement(layer: nn.Module) -> Callable[..., torch.Tensor] | None:
     return _convolution if zeros else None
 
 
+def _on_one_thread() -> AbstractContextManager[None]:
+    return fair_threads(0.0) if torch.get_num_threads() > 1 else nullcontext()
+
+
 def _linear(layer: nn.Linear, inputs: torch.Tensor) -> torch.Tensor:
+    with _on_one_thread():
+        return _product(layer, inputs)
+
+
+def _product(layer: nn.Linear, inputs: torch.Tensor) -> torch.Tensor:
     if inputs.ndim != 2:
         return functional.linear(inputs, layer.weight, layer.bias)
-    rows = max(0, _ROWS_A_THREAD * torch.get_num_threads() - len(inputs))
+    rows = max(0, _ROWS - len(inputs))
     columns = -inputs.shape[1] % _COLUMNS
     lone = max(0, _OUTPUTS - len(layer.weight))
     padded = functional.pad(inputs, (0, columns, 0, rows)) if rows or columns else inputs
@@ -93,9 +108,10 @@ def _linear(layer: nn.Linear, inputs: torch.Tensor) -> torch.Tensor:
 
 
 def _match(layer: MatchInput, inputs: torch.Tensor) -> torch.Tensor:
-    images = max(0, _ROWS_A_THREAD * torch.get_num_threads() - len(inputs))
+    images = max(0, _ROWS - len(inputs))
     padded = functional.pad(inputs, (0, 0, 0, 0, 0, 0, 0, images)) if images else inputs
-    return type(layer).forward(layer, padded)[: len(inputs)]
+    with _on_one_thread():
+        return type(layer).forward(layer, padded)[: len(inputs)]
 
 
 def _convolution(layer: nn.Conv2d, inputs: torch.Tensor) -> torch.Tensor:

@@ -6,10 +6,12 @@ from torch import nn
 
 from skdeepopt.nets import MatchInput
 from skdeepopt.training._invariance import batch_invariant
+from skdeepopt.training._threads import fair_threads
 
 LAYERS = {
     "linear": (nn.Linear(64, 10), (64,)),
     "wide linear": (nn.Linear(784, 300), (784,)),
+    "deep linear": (nn.Linear(1024, 10), (1024,)),
     "convolution": (nn.Conv2d(3, 8, 3, padding=1), (3, 12, 12)),
     "strided convolution": (nn.Conv2d(1, 16, 5, stride=2), (1, 28, 28)),
     "grouped convolution": (nn.Conv2d(4, 8, 3, groups=2, bias=False), (4, 9, 9)),
@@ -70,19 +72,20 @@ def asked(layer, inputs, size):
         return torch.cat([layer(part) for part in inputs.split(size)])
 
 
-@pytest.mark.parametrize("name", ["linear", "wide linear", "convolution", "strided convolution"])
+@pytest.mark.parametrize(
+    "name", ["linear", "wide linear", "deep linear", "convolution", "strided convolution"]
+)
 @torch.inference_mode()
 def test_a_sample_alone_gets_what_it_gets_among_many(name):
     layer, shape = LAYERS[name]
     images = torch.rand(200, *shape)
     if len(shape) == 3:
         images = images.contiguous(memory_format=torch.channels_last)
-    together = layer(images)
 
-    with batch_invariant(layer, 1):
-        alone = torch.cat([layer(images[i : i + 1]) for i in range(0, 200, 9)])
+    together, alone, sevens = (asked(layer, images, size) for size in (200, 1, 7))
 
-    assert torch.equal(alone, together[::9])
+    assert torch.equal(alone, together)
+    assert torch.equal(sevens, together)
 
 
 @pytest.mark.parametrize("side", [1, 2, 5, 8])
@@ -108,8 +111,8 @@ def test_the_module_is_left_as_it_was():
     assert [dict(layer.__dict__) for layer in module.modules()] == before
 
 
-def test_many_samples_need_nothing_in_layers_of_whole_blocks():
+def test_many_samples_need_nothing_on_one_thread_in_layers_of_whole_blocks():
     module = nn.Sequential(nn.Linear(8, 2))
 
-    with batch_invariant(module, 10**6):
+    with fair_threads(0.0), batch_invariant(module, 10**6):
         assert "forward" not in module[0].__dict__
