@@ -318,7 +318,7 @@ QUANTIZED = (
     ("residual", "CIFAR-10, residual CNN", "int4", "0.8 points", "0.3"),
 )
 PACKED = (
-    ("lenet5", "LeNet-5, error at most 0.7 %", "5500", "11.5 KB", "6 KB"),
+    ("lenet5", "LeNet-5, error at most 0.7 %", "9000", "11.5 KB", "6 KB"),
     ("lenet5", "LeNet-5, error at most 0.85 %", "3000", "6 KB", "3 KB"),
     ("lenet5", "LeNet-5, error at most 1.0 %", "3000", "4.1 KB", "1.5 KB"),
     ("lenet300", "LeNet-300-100, error at most 1.95 %", "6000", "16.7 KB", "8.5 KB"),
