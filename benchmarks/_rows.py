@@ -42,6 +42,11 @@ def data_for(name: str, *, validate: bool) -> Data:
     return Data(X[:n], y[:n], X[n:], y[n:])
 
 
+def in_plain_values(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of an estimator as a record holds them."""
+    return {key: str(value) if key == "augment" else value for key, value in options.items()}
+
+
 def timed(function: Callable[[], Any]) -> tuple[Any, float]:
     """Result, and seconds of the processor: on one thread those that a quiet machine takes."""
     start = time.process_time()
@@ -121,10 +126,11 @@ def run_rows(
         return
     config = {**described(row), "threads": 1}
     results = {}
+    # More seeds than there were, on another day: the record holds those that are there.
+    recorded = recorded_runs(name, config)
     for seed in seeds:
         store = SeedStore(f"{name}-seed{seed}", config)
-        # More seeds than there were, on another day: the record holds those that are there.
-        store.results = recorded_runs(name, config) | store.results
+        store.results = recorded | store.results
         results[seed] = run(row, data, seed, store).run()
     if options.only is None:
         figures = summary(row, results)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from _record import spread
-from _rows import SeedRun, run_rows, timed
+from _rows import SeedRun, in_plain_values, run_rows, timed
 from pruning import DIGITS
 from sklearn.ensemble import VotingClassifier
 from sklearn.frozen import FrozenEstimator
@@ -185,18 +185,13 @@ def summary(row: Row, results: dict[int, Any]) -> dict[str, Any]:
 
 def described(row: Row) -> dict[str, Any]:
     """The row in plain values."""
-    teacher, student, taught = (
-        options
-        and {key: str(value) if key == "augment" else value for key, value in options.items()}
-        for options in (row.teacher, row.student, row.taught)
-    )
     return {
         "data": row.data,
         "n_labels": row.n_labels,
-        "teacher": teacher,
+        "teacher": in_plain_values(row.teacher),
         "n_teachers": row.n_teachers,
-        "student": student,
-        "taught": taught,
+        "student": row.student and in_plain_values(row.student),
+        "taught": in_plain_values(row.taught),
     }
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from _record import spread
-from _rows import SeedRun, run_rows, timed
+from _rows import SeedRun, in_plain_values, run_rows, timed
 from pruning import LENET5, LENET300
 from sklearn.frozen import FrozenEstimator
 
@@ -153,8 +153,7 @@ def summary(row: Row, results: dict[int, Any]) -> dict[str, Any]:
 
 def described(row: Row) -> dict[str, Any]:
     """The row in plain values."""
-    base = {key: str(value) if key == "augment" else value for key, value in row.base.items()}
-    return {"data": row.data, "base": base, "sizes": row.sizes}
+    return {"data": row.data, "base": in_plain_values(row.base), "sizes": row.sizes}
 
 
 if __name__ == "__main__":

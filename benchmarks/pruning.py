@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 from _record import spread
-from _rows import Data, SeedRun, run_rows, timed
+from _rows import Data, SeedRun, in_plain_values, run_rows, timed
 from sklearn.frozen import FrozenEstimator
 from torch import nn
 
@@ -308,10 +308,7 @@ def dense_epochs(row: Row, run: dict[str, Any]) -> int:
 
 def described(row: Row) -> dict[str, Any]:
     """The row in plain values."""
-    base, last = (
-        {key: str(value) if key == "augment" else value for key, value in options.items()}
-        for options in (row.base, row.last)
-    )
+    base, last = map(in_plain_values, (row.base, row.last))
     described = {"data": row.data, "base": base, "stages": list(row.stages), "kept": row.kept}
     as_long = {} if row.as_long == "epochs" else {"as_long": row.as_long}
     return {**described, **({"last": last} if last else {}), **as_long}

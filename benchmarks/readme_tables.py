@@ -222,7 +222,8 @@ def _engine_latency(results: Record) -> str:
 
 
 def _span(ratios: Iterable[float]) -> str:
-    low, *_, high = sorted([*ratios] * 2)
+    found = list(ratios)
+    low, high = min(found), max(found)
     return f"{low:.2f}x" if high - low < 0.005 else f"{low:.2f}x to {high:.2f}x"
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from _record import SeedStore, spread, write_record
+from _rows import in_plain_values
 from torch import nn
 
 from skdeepopt import CNNClassifier, ImageAugmenter
@@ -146,10 +147,7 @@ def main() -> None:
     torch.set_num_threads(1)
     data = load_mnist()
     ours(data, 0, "99.0")  # Warm-up: imports and allocations of a first fit.
-    described = {
-        name: {key: str(value) if key == "augment" else value for key, value in recipe.items()}
-        for name, recipe in RECIPES.items()
-    }
+    described = {name: in_plain_values(recipe) for name, recipe in RECIPES.items()}
     config = {"recipes": described, "tutorial_epochs_at_most": MOST_TUTORIAL_EPOCHS, "threads": 1}
     results = SeedStore("time_to_accuracy", config).run(seeds, lambda seed: run_seed(data, seed))
     figures = {recipe: summary(results, recipe) for recipe in RECIPES}

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from _record import spread
-from _rows import Data, SeedRun, run_rows, timed
+from _rows import Data, SeedRun, in_plain_values, run_rows, timed
 from backbone import Handwriting
 from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
@@ -235,17 +235,12 @@ def summary(row: Row, results: dict[int, Any]) -> dict[str, Any]:
 
 def described(row: Row) -> dict[str, Any]:
     """The row in plain values."""
-    transfer, scratch = (
-        {key: str(value) if key == "augment" else value for key, value in options.items()}
-        for options in (row.transfer, row.scratch)
-    )
-    source = row.source.__name__
     return {
         "data": row.data,
         "n_labels": row.n_labels,
-        "source": source,
-        "transfer": transfer,
-        "scratch": scratch,
+        "source": row.source.__name__,
+        "transfer": in_plain_values(row.transfer),
+        "scratch": in_plain_values(row.scratch),
     }
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "check_ratio",
     "check_real",
     "did_you_mean",
+    "some_of",
 ]
 
 
@@ -104,6 +105,12 @@ def did_you_mean(value: object, choices: Iterable[str]) -> str:
     return _suggest(near[0]) if near else ""
 
 
+def some_of(values: np.ndarray, *, most: int = 5) -> str:
+    """The first few values in a list, for a message."""
+    shown = _listed(values[:most].tolist())
+    return f"[{shown}, ...]" if len(values) > most else f"[{shown}]"
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
@@ -112,7 +119,7 @@ def _where(owner: object, name: str) -> str:
     return f"{type(owner).__name__}.{name}"
 
 
-def _listed(values: list[str]) -> str:
+def _listed(values: Iterable[Any]) -> str:
     return ", ".join(repr(value) for value in values)
 
 

@@ -16,7 +16,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from torch import nn
 
-from skdeepopt._validation import check_ratio, did_you_mean
+from skdeepopt._validation import check_ratio, did_you_mean, some_of
 from skdeepopt.estimators._base import DeepEstimator
 from skdeepopt.training._batches import TensorData
 from skdeepopt.training._criteria import ClassificationLoss, RegressionLoss
@@ -113,14 +113,14 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
                 f"{type(self).__name__}.partial_fit takes the same classes each time, "
-                f"{_some(self.classes_)}, not {_some(np.unique(classes))}."
+                f"{some_of(self.classes_)}, not {some_of(np.unique(classes))}."
             )
         codes = np.searchsorted(self.classes_, y)
         known = self.classes_[np.minimum(codes, len(self.classes_) - 1)] == y
         if not np.all(known):
             raise ValueError(
-                f"{type(self).__name__} was fitted on the classes {_some(self.classes_)}, but y "
-                f"also has {_some(np.unique(np.asarray(y)[~known]))}. Did you mean "
+                f"{type(self).__name__} was fitted on the classes {some_of(self.classes_)}, but y "
+                f"also has {some_of(np.unique(np.asarray(y)[~known]))}. Did you mean "
                 f"partial_fit(X, y, classes=...) on the first chunk, or a new fit?"
             )
         return codes.astype(np.int64)
@@ -139,7 +139,7 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         classes = np.unique(y)
         if len(classes) < 2 and not hasattr(self, "net_"):
             raise ValueError(
-                f"{name} needs at least 2 classes in y, not one class, {_some(classes)}."
+                f"{name} needs at least 2 classes in y, not one class, {some_of(classes)}."
             )
 
     def _n_outputs(self) -> int:
@@ -247,8 +247,3 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
         self._target_mean, self._target_scale = state["target_mean"], state["target_scale"]
         self._is_flat_target = state["is_flat_target"]
         super()._restore_state(state)
-
-
-def _some(values: np.ndarray) -> str:
-    shown = ", ".join(repr(value) for value in values[:5].tolist())
-    return f"[{shown}, ...]" if len(values) > 5 else f"[{shown}]"

@@ -13,6 +13,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 from torch import nn
 
+from skdeepopt._validation import some_of
 from skdeepopt.estimators._raw_net import RawNetEstimator
 from skdeepopt.meta._base import is_fitted, seeded
 from skdeepopt.training._raw_net import is_raw_net
@@ -123,9 +124,9 @@ def check_teacher_classes(owner: str, teacher: Any, classes: np.ndarray) -> None
     same = known.dtype.kind != "O" or known.ndim == 1
     if not (same and set(known.tolist()) == set(classes.tolist())):
         raise ValueError(
-            f"{owner}.teacher knows the classes of the data, {_some(classes)}, and the "
-            f"{type(teacher).__name__} knows {_some(known)}. Did you mean a teacher that is fitted "
-            f"on the same labels?"
+            f"{owner}.teacher knows the classes of the data, {some_of(classes, most=10)}, and the "
+            f"{type(teacher).__name__} knows {some_of(known, most=10)}. Did you mean a teacher "
+            f"that is fitted on the same labels?"
         )
 
 
@@ -228,8 +229,3 @@ def _slip(given: Any) -> str:
     if getattr(given, "voting", None) == "hard":
         return " Did you mean voting='soft'?"
     return ""
-
-
-def _some(values: np.ndarray) -> str:
-    shown = ", ".join(repr(value) for value in values[:10].tolist())
-    return f"[{shown}, ...]" if len(values) > 10 else f"[{shown}]"

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import is_classifier
 from sklearn.utils import _safe_indexing, check_array, check_X_y
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight
@@ -21,7 +20,7 @@ from skdeepopt.estimators._samples import INPUT_TYPES, as_tensor, training_data
 from skdeepopt.meta._base import innermost
 from skdeepopt.meta._teacher import answers_of
 from skdeepopt.meta._teacher_module import Asked, Committee, torch_teacher
-from skdeepopt.training._consistency import STRONG, WEAK, Consistency
+from skdeepopt.meta._unlabelled import consistency_for
 from skdeepopt.training._distillation import Distillation
 from skdeepopt.training._hook import Hooks, TrainingHook
 
@@ -100,8 +99,7 @@ def read_labelled(owner: str, X: Any, y: Any, sample_weight: Any, *, classifies:
     codes = np.unique(y, return_inverse=True)[1] if classifies else np.asarray(y, np.float64)
     data = training_data(as_tensor(rows), rows, codes, sample_weight)
     order = data.index.numpy()
-    weights = None if data.weights is None else data.weights[data.index].double().numpy()
-    return Labelled(X, rows, y, sample_weight, order, weights)
+    return Labelled(X, rows, y, sample_weight, order, data.sample_weight)
 
 
 def _read(owner: str, X: Any) -> tuple[Any, Any]:
@@ -288,19 +286,8 @@ class Teaching:
                 f"{self.owner}.consistency is for images, not for samples of shape "
                 f"{tuple(images.shape[1:])}. Did you mean consistency=False?"
             )
-        net: Any = owner.net_
-        return Consistency(
-            module,
-            images[torch.from_numpy(canonical_order(images.numpy()))],
-            augment_weak=WEAK,
-            augment_strong=getattr(owner, "augment", None) or STRONG,
-            ratio=1,
-            batch_size=net.batch_size,
-            seed=self.seed,
-            is_classifier=is_classifier(owner),
-            prior=_shares(lessons),
-            dtype=getattr(net, "autocast_dtype", None),
-        )
+        prior = _shares(lessons)
+        return consistency_for(owner, module, images, prior=prior, seed=self.seed, ratio=1)
 
 
 def _shares(lessons: Lessons) -> torch.Tensor | None:

@@ -14,17 +14,16 @@ from sklearn.utils.validation import has_fit_parameter
 from torch import nn
 
 from skdeepopt._random import TorchStream
-from skdeepopt.data._canonical import canonical_order
 from skdeepopt.estimators._samples import auto_batch_size
 from skdeepopt.meta._base import seeded
 from skdeepopt.meta._features import adapt_batch_norm, features_of
 from skdeepopt.meta._probe import write_probe
+from skdeepopt.meta._unlabelled import consistency_for
 from skdeepopt.nets._match import MatchInput
 from skdeepopt.nets._transferred import TransferNetwork
 from skdeepopt.pruning._shapes import resize_to
 from skdeepopt.sources._source import PixelRange, Source
 from skdeepopt.training._batches import TensorData
-from skdeepopt.training._consistency import STRONG, WEAK, Consistency
 from skdeepopt.training._hook import Hooks, TrainingHook
 from skdeepopt.transfer._batch_norm import KeptBatchNorm
 from skdeepopt.transfer._depth import GradualUnfreezing, RatesByDepth
@@ -139,7 +138,7 @@ class TransferPlan:
             inner.module_.head,
             self._features(inner, data),
             data.targets[data.index].numpy(),
-            _weights(data),
+            data.sample_weight,
             is_classifier=not data.targets.is_floating_point(),
         )
 
@@ -165,21 +164,17 @@ class TransferPlan:
             yield self._consistency(inner, data, unlabelled)
 
     def _consistency(self, inner: Any, data: TensorData, unlabelled: Any) -> TrainingHook:
-        return Consistency(
+        return consistency_for(
+            inner,
             inner.module_,
             unlabelled_images(inner, unlabelled, owner=self.owner),
-            augment_weak=WEAK,
-            augment_strong=inner.augment or STRONG,
-            batch_size=inner.net_.batch_size,
-            seed=self.seed,
-            is_classifier=is_classifier(inner),
             prior=_class_shares(inner, data) if is_classifier(inner) else None,
-            dtype=inner.net_.autocast_dtype,
+            seed=self.seed,
         )
 
     def _outside_head(self, inner: Any, data: TensorData) -> Any:
         head = seeded(clone(self.head), self.seed)
-        weights = _weights(data)
+        weights = data.sample_weight
         if weights is not None and not has_fit_parameter(head, "sample_weight"):
             raise ValueError(
                 f"{self.owner}.head {type(head).__name__} takes no sample_weight, and there are "
@@ -277,7 +272,7 @@ def match_range(match: MatchInput, data: TensorData, pixel_range: PixelRange | N
 
 
 def unlabelled_images(inner: Any, unlabelled: Any, *, owner: str) -> torch.Tensor:
-    """Unlabelled images as the network takes them, in an order of their own.
+    """Unlabelled images as the network takes them.
 
     Parameters
     ----------
@@ -299,16 +294,12 @@ def unlabelled_images(inner: Any, unlabelled: Any, *, owner: str) -> torch.Tenso
             f"{owner}.unlabelled holds images like those of X, of shape "
             f"{tuple(inner.image_shape_)}. {error}"
         ) from error
-    return images[torch.from_numpy(canonical_order(images.numpy()))]
+    return images
 
 
 def _class_shares(inner: Any, data: TensorData) -> torch.Tensor:
     counts = data.targets[data.index].bincount(minlength=len(inner.classes_))
     return counts / counts.sum()
-
-
-def _weights(data: TensorData) -> np.ndarray | None:
-    return None if data.weights is None else data.weights[data.index].double().numpy()
 
 
 def _targets(inner: Any, data: TensorData) -> np.ndarray:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch.utils.data import Dataset
 
@@ -40,6 +41,11 @@ class TensorData(Dataset):
     def __getitem__(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
         row = self.index[item]
         return self.inputs[row], self.targets[row]
+
+    @property
+    def sample_weight(self) -> np.ndarray | None:
+        """Weights of the samples that take part, float64, as scikit-learn takes them."""
+        return None if self.weights is None else self.weights[self.index].double().numpy()
 
     def rows(self, index: torch.Tensor) -> Batch:
         """Inputs, targets and weights of some rows."""

@@ -11,23 +11,18 @@ from torch.nn import functional
 
 from skdeepopt._random import TorchStream
 from skdeepopt._validation import check_integer, check_ratio, check_real
-from skdeepopt.preprocessing._augmenter import ImageAugmenter
+from skdeepopt.layers._idle_hook import IdleHook
 from skdeepopt.training._batches import as_network_input
 
-__all__ = ["STRONG", "WEAK", "Consistency"]
+__all__ = ["Consistency"]
 
 Change = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
-
-STRONG = ImageAugmenter(rotation=20, shift=0.12, stretch=0.2)
-WEAK = ImageAugmenter(shift=0.08)
-"""Changes of unlabelled images where the user has named none. A cutout besides costs accuracy on
-MNIST with 100 labels."""
 
 _REMEMBERED = 0.99
 """Of the mean answer, from one step to the next."""
 
 
-class Consistency:
+class Consistency(IdleHook):
     """Training hook under which unlabelled samples take part in a classifier's or regressor's loss.
 
     At each step a batch of them is drawn. Where the network is sure of the class of one that was
@@ -136,10 +131,6 @@ class Consistency:
         self._rows = self._draws()
         return False
 
-    def after_step(self, progress: float) -> bool:
-        """Nothing is left to do."""
-        return False
-
     def penalty(self) -> torch.Tensor | None:
         """Loss of a batch of unlabelled samples."""
         rows = next(self._rows)
@@ -152,9 +143,6 @@ class Consistency:
             # Past hooks that wait for the labelled batch, such as a teacher's.
             outputs = self.module.forward(strong).float()
         return self.weight * self._distance(outputs, wanted)
-
-    def after_training(self) -> None:
-        """Nothing is left to do."""
 
     def _autocast(self) -> AbstractContextManager[object]:
         if self.dtype is None:

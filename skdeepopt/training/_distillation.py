@@ -10,11 +10,12 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from skdeepopt._validation import check_real
+from skdeepopt.layers._idle_hook import IdleHook
 
 __all__ = ["Distillation"]
 
 
-class Distillation:
+class Distillation(IdleHook):
     """Training hook under which a student also imitates a teacher, on the very batch it sees.
 
     The slope of the distance to the teacher's answers joins that of the loss at the student's
@@ -91,22 +92,10 @@ class Distillation:
         """Remember the rows of the data that the student is about to answer for."""
         self._rows = rows
 
-    def after_step(self, progress: float) -> bool:
-        """Nothing is left to do."""
-        return False
-
-    def penalty(self) -> torch.Tensor | None:
-        """Nothing: the slopes are added as they pass."""
-        return None
-
-    def after_training(self) -> None:
-        """Let go of the student."""
-        if self._handle is not None:
-            self._handle.remove()
-
     def restore(self) -> None:
         """Let go of the student, wherever the training has ended."""
-        self.after_training()
+        if self._handle is not None:
+            self._handle.remove()
 
     def _answered(self, module: nn.Module, inputs: Any, outputs: torch.Tensor) -> None:
         if not (module.training and outputs.requires_grad):

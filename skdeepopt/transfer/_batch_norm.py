@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.hooks import RemovableHandle
+
+from skdeepopt.layers._idle_hook import IdleHook
 
 __all__ = ["KeptBatchNorm", "KeptNorm", "KeptNorm2d"]
 
@@ -48,7 +49,7 @@ _KEPT: dict[type[nn.Module], Any] = {
 _FREE: dict[type[nn.Module], Any] = {kept: free for free, kept in _KEPT.items()}
 
 
-class KeptBatchNorm:
+class KeptBatchNorm(IdleHook):
     """Training hook under which batch norms use and keep their running statistics.
 
     Their factors and biases still learn. Batch norms that have no running statistics stay as they
@@ -66,6 +67,7 @@ class KeptBatchNorm:
 
     Examples
     --------
+    >>> import torch
     >>> norm = nn.BatchNorm1d(1)
     >>> hook = KeptBatchNorm(norm)
     >>> hook.before_training(n_steps=1)
@@ -95,20 +97,8 @@ class KeptBatchNorm:
                 ]
         return False
 
-    def after_step(self, progress: float) -> bool:
-        """Nothing is left to do."""
-        return False
-
-    def penalty(self) -> torch.Tensor | None:
-        """Nothing is added to the loss."""
-        return None
-
-    def after_training(self) -> None:
-        """Let the batch norms follow the data again."""
-        self.restore()
-
     def restore(self) -> None:
-        """Do so wherever the training has ended, even before it began."""
+        """Let the batch norms follow the data again, even before the training began."""
         for part in self.module.modules():
             if type(part) in _FREE:
                 part.__class__ = _FREE[type(part)]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import torch
 from torch import nn
 
 from skdeepopt._validation import check_ratio, check_real
+from skdeepopt.layers._idle_hook import IdleHook
 from skdeepopt.layers._trace import traced
 from skdeepopt.nets._transferred import TransferNetwork
 from skdeepopt.transfer._frozen import Frozen
@@ -77,7 +77,7 @@ def rates_by_depth(network: TransferNetwork, decay: float) -> dict[nn.Parameter,
     return rates
 
 
-class RatesByDepth:
+class RatesByDepth(IdleHook):
     """Training hook under which layers near the input learn at smaller rates.
 
     Parameters
@@ -102,21 +102,6 @@ class RatesByDepth:
     def rate_factors(self) -> Mapping[nn.Parameter, float]:
         """Of the parameters as they are now."""
         return {} if self.decay == 1 else rates_by_depth(self.network, self.decay)
-
-    def before_training(self, n_steps: int) -> bool:
-        """Leave the network as it is."""
-        return False
-
-    def after_step(self, progress: float) -> bool:
-        """Nothing is left to do."""
-        return False
-
-    def penalty(self) -> torch.Tensor | None:
-        """Nothing is added to the loss."""
-        return None
-
-    def after_training(self) -> None:
-        """Nothing has to be put back."""
 
 
 class GradualUnfreezing(Frozen):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import torch
 from torch import nn
+
+from skdeepopt.layers._idle_hook import IdleHook
 
 __all__ = ["Frozen"]
 
 
-class Frozen:
+class Frozen(IdleHook):
     """Training hook under which parameters are neither stepped nor decayed.
 
     Parameters
@@ -44,20 +45,8 @@ class Frozen:
             parameter.requires_grad_(False)
         return bool(learning)
 
-    def after_step(self, progress: float) -> bool:
-        """Nothing is left to do."""
-        return False
-
-    def penalty(self) -> torch.Tensor | None:
-        """Nothing is added to the loss."""
-        return None
-
-    def after_training(self) -> None:
-        """Let the parameters learn again."""
-        self.restore()
-
     def restore(self) -> None:
-        """Do so wherever the training has ended, even before it began."""
+        """Let the parameters learn again, even before the training began."""
         self.thaw(self.module.parameters())
         self._untouched = None
 

@@ -6,12 +6,13 @@ import torch
 from torch import nn
 
 from skdeepopt._validation import check_real
+from skdeepopt.layers._idle_hook import IdleHook
 from skdeepopt.nets._transferred import TransferNetwork
 
 __all__ = ["L2SP"]
 
 
-class L2SP:
+class L2SP(IdleHook):
     """Training hook that pulls the body's parameters to those at the start of the training.
 
     The head, which starts anywhere, is not pulled.
@@ -49,10 +50,6 @@ class L2SP:
         self._start = {p: p.detach().clone() for p in self.network.body.parameters()}
         return False
 
-    def after_step(self, progress: float) -> bool:
-        """Nothing is left to do."""
-        return False
-
     def penalty(self) -> torch.Tensor | None:
         """Half the strength times the squared distance; None where nothing that is pulled learns.
 
@@ -69,10 +66,6 @@ class L2SP:
         distances = [(parameter - start).square().sum() for parameter, start in pulled]
         return 0.5 * self.strength * torch.stack(distances).sum()
 
-    def after_training(self) -> None:
-        """Let go of what was remembered."""
-        self.restore()
-
     def restore(self) -> None:
-        """Do so wherever the training has ended."""
+        """Let go of what was remembered."""
         self._start = {}

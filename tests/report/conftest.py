@@ -3,6 +3,8 @@ from __future__ import annotations
 import dataclasses
 from types import SimpleNamespace
 
+import matplotlib
+import matplotlib.pyplot as plt
 import pytest
 
 from skdeepopt.measurement._record import Measurement
@@ -11,6 +13,15 @@ from skdeepopt.pruning._report import NetworkFigures, PrunedLayer, PruningReport
 from skdeepopt.quantization._report import QuantizationReport, QuantizedFigures, QuantizedLayer
 from skdeepopt.quantization._scheme import resolve_scheme
 from skdeepopt.report._cells import Cell
+
+
+@pytest.fixture
+def closed_figures():
+    before = matplotlib.get_backend()
+    matplotlib.use("agg")
+    yield
+    plt.close("all")
+    matplotlib.use(before)
 
 
 def _cell(

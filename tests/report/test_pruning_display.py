@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import sys
 
-import matplotlib
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
@@ -18,13 +17,7 @@ NUMBERS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def closed_figures():
-    before = matplotlib.get_backend()
-    matplotlib.use("agg")
-    yield
-    plt.close("all")
-    matplotlib.use(before)
+pytestmark = pytest.mark.usefixtures("closed_figures")
 
 
 def curve(axes):
