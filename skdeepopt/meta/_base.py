@@ -34,10 +34,10 @@ __all__ = [
 
 
 def fitted_has(name: str) -> Callable[[Any], bool]:
-    """Whether the wrapped estimator has a method: the fitted one, else the one to be fitted."""
+    """Whether what answers in a wrapper has a method."""
 
     def check(self: Any) -> bool:
-        return hasattr(getattr(self, "estimator_", self.estimator), name)
+        return bool(self._offers(name))
 
     return check
 
@@ -123,7 +123,7 @@ class DeepWrapper(MetaEstimatorMixin, BaseEstimator):
 
     @available_if(fitted_has("predict"))
     def predict(self, X: Any) -> np.ndarray:
-        """Predictions of the compressed network.
+        """Predictions of the network.
 
         Parameters
         ----------
@@ -134,8 +134,7 @@ class DeepWrapper(MetaEstimatorMixin, BaseEstimator):
         -------
         predictions : ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
-        self._check_fitted()
-        return self.estimator_.predict(X)
+        return self._answer("predict", X)
 
     @available_if(fitted_has("predict_proba"))
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -150,8 +149,7 @@ class DeepWrapper(MetaEstimatorMixin, BaseEstimator):
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
         """
-        self._check_fitted()
-        return self.estimator_.predict_proba(X)
+        return self._answer("predict_proba", X)
 
     @available_if(fitted_has("decision_function"))
     def decision_function(self, X: Any) -> np.ndarray:
@@ -166,8 +164,7 @@ class DeepWrapper(MetaEstimatorMixin, BaseEstimator):
         -------
         logits : ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
         """
-        self._check_fitted()
-        return self.estimator_.decision_function(X)
+        return self._answer("decision_function", X)
 
     @available_if(fitted_has("score"))
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -186,6 +183,16 @@ class DeepWrapper(MetaEstimatorMixin, BaseEstimator):
         """
         self._check_fitted()
         return self.estimator_.score(X, y, sample_weight=sample_weight)
+
+    def _offers(self, method: str) -> bool:
+        """Whether the fitted estimator has a method, or else the one to be fitted."""
+        return hasattr(getattr(self, "estimator_", self.estimator), method)
+
+    def _answer(self, method: str, X: Any) -> np.ndarray:
+        """What a method of the fitted estimator answers."""
+        self._check_fitted()
+        answers: np.ndarray = getattr(self.estimator_, method)(X)
+        return answers
 
     def _check_fitted(self) -> None:
         """At a glance; scikit-learn's check takes longer than a small network."""

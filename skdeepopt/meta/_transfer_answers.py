@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepopt.estimators._neural import NeuralClassifier, NeuralRegressor
@@ -16,17 +14,6 @@ from skdeepopt.meta._features import features_of
 from skdeepopt.meta._transfer_checks import classifies, speaking_as
 
 __all__ = ["TransferAnswers", "learns_on"]
-
-
-def _answers(name: str) -> Callable[[Any], bool]:
-    """Whether the head has a method."""
-
-    def check(self: Any) -> bool:
-        if not self._has_inside_head:
-            return hasattr(getattr(self, "head_", self.head), name)
-        return hasattr(NeuralClassifier if self._classifies else NeuralRegressor, name)
-
-    return check
 
 
 def learns_on(self: Any) -> bool:
@@ -41,51 +28,6 @@ class TransferAnswers:
     head: Any
     head_: Any
     estimator_: Any
-
-    @available_if(_answers("predict"))
-    def predict(self, X: Any) -> np.ndarray:
-        """Most likely labels, or predicted targets.
-
-        Parameters
-        ----------
-        X : array-like
-            As in :meth:`fit`.
-
-        Returns
-        -------
-        predictions : ndarray of shape (n_samples,) or (n_samples, n_targets)
-        """
-        return self._answer("predict", X)
-
-    @available_if(_answers("predict_proba"))
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Probability of each class.
-
-        Parameters
-        ----------
-        X : array-like
-            As in :meth:`fit`.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_classes)
-        """
-        return self._answer("predict_proba", X)
-
-    @available_if(_answers("decision_function"))
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Logits of the network, or what the head decides by.
-
-        Parameters
-        ----------
-        X : array-like
-            As in :meth:`fit`.
-
-        Returns
-        -------
-        decisions : ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
-        """
-        return self._answer("decision_function", X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy of a classifier, coefficient of determination of a regressor.
@@ -102,7 +44,7 @@ class TransferAnswers:
         score : float
         """
         metric = accuracy_score if self._classifies else r2_score
-        return float(metric(y, self.predict(X), sample_weight=sample_weight))
+        return float(metric(y, self._answer("predict", X), sample_weight=sample_weight))
 
     @property
     def _has_inside_head(self) -> bool:
@@ -122,7 +64,14 @@ class TransferAnswers:
         network: Any = self.estimator_.module_
         return int(network.head.in_features)
 
+    def _offers(self, method: str) -> bool:
+        """Whether the head has a method, or will."""
+        if not self._has_inside_head:
+            return hasattr(getattr(self, "head_", self.head), method)
+        return hasattr(NeuralClassifier if self._classifies else NeuralRegressor, method)
+
     def _answer(self, method: str, X: Any) -> np.ndarray:
+        """What a method of the network, or of the head on its features, answers."""
         if not self._is_fitted:
             check_is_fitted(self)
         with speaking_as(type(self).__name__):
