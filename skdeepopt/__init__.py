@@ -8,15 +8,19 @@ from typing import Any
 __version__ = "0.1.0"
 
 _ROOMS = {
+    "AutoOptimizer": "skdeepopt.search",
+    "BayesSearchCV": "skdeepopt.search",
     "CNNClassifier": "skdeepopt.estimators",
     "CNNRegressor": "skdeepopt.estimators",
     "DistilledEstimator": "skdeepopt.meta",
+    "HyperbandSearchCV": "skdeepopt.search",
     "ImageAugmenter": "skdeepopt.preprocessing",
     "ImageScaler": "skdeepopt.preprocessing",
     "NeuralClassifier": "skdeepopt.estimators",
     "NeuralRegressor": "skdeepopt.estimators",
     "PackedEstimator": "skdeepopt.meta",
     "PackingDisplay": "skdeepopt.report",
+    "ParetoDisplay": "skdeepopt.report",
     "PrunedEstimator": "skdeepopt.meta",
     "PruningDisplay": "skdeepopt.report",
     "QuantizationDisplay": "skdeepopt.report",
@@ -24,23 +28,30 @@ _ROOMS = {
     "TransferDisplay": "skdeepopt.report",
     "TransferEstimator": "skdeepopt.meta",
     "export": "skdeepopt.formats",
+    "fastest_within": "skdeepopt.search",
     "load": "skdeepopt.storage",
     "measure": "skdeepopt.measurement",
     "save": "skdeepopt.storage",
+    "search_space": "skdeepopt.search",
+    "smallest_within": "skdeepopt.search",
 }
 
 _PUBLIC_ROOMS = ("datasets", "nets", "pruning", "quantization")
 
 __all__ = [
+    "AutoOptimizer",
+    "BayesSearchCV",
     "CNNClassifier",
     "CNNRegressor",
     "DistilledEstimator",
+    "HyperbandSearchCV",
     "ImageAugmenter",
     "ImageScaler",
     "NeuralClassifier",
     "NeuralRegressor",
     "PackedEstimator",
     "PackingDisplay",
+    "ParetoDisplay",
     "PrunedEstimator",
     "PruningDisplay",
     "QuantizationDisplay",
@@ -49,9 +60,12 @@ __all__ = [
     "TransferEstimator",
     "__version__",
     "export",
+    "fastest_within",
     "load",
     "measure",
     "save",
+    "search_space",
+    "smallest_within",
 ]
 
 

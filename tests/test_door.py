@@ -12,10 +12,11 @@ import skdeepopt
 ROOT = Path(__file__).parents[1]
 
 PUBLIC = {
-    "CNNClassifier", "CNNRegressor", "DistilledEstimator", "ImageAugmenter", "ImageScaler",
-    "NeuralClassifier", "NeuralRegressor", "PackedEstimator", "PackingDisplay", "PrunedEstimator",
-    "PruningDisplay", "QuantizationDisplay", "QuantizedEstimator", "TransferDisplay",
-    "TransferEstimator", "export", "load", "measure", "save",
+    "AutoOptimizer", "BayesSearchCV", "CNNClassifier", "CNNRegressor", "DistilledEstimator",
+    "HyperbandSearchCV", "ImageAugmenter", "ImageScaler", "NeuralClassifier", "NeuralRegressor",
+    "PackedEstimator", "PackingDisplay", "ParetoDisplay", "PrunedEstimator", "PruningDisplay",
+    "QuantizationDisplay", "QuantizedEstimator", "TransferDisplay", "TransferEstimator", "export",
+    "fastest_within", "load", "measure", "save", "search_space", "smallest_within",
 }  # fmt: skip
 
 IMPORTING = """

@@ -15,15 +15,18 @@ from skdeepopt.cli._interrupt import InterruptWatch
 
 if TYPE_CHECKING:
     from skdeepopt.report import Row
+    from skdeepopt.report._standing import Rivals
     from skdeepopt.study import CellStore, StudySetting, Technique
 
 __all__ = ["COMPARE"]
 
 DESCRIPTION = """\
 Train the baseline and each technique with several seeds, measure them on data that chose nothing,
-and print a table of accuracy, training time, file size, latency and throughput, each with its
-change against the baseline. The folder of --out gets results.json, results.csv, chart.png and every
-model. Ctrl-C writes what is done so far; the same command goes on from there.
+and print two tables: the changes of accuracy and training time against the baseline beside what the
+study says of such techniques, and accuracy, training time, file size, latency and throughput as
+measured. The setting is one file of the package, study/setting.toml. The folder of --out gets
+results.json, results.csv, chart.png and every model. Ctrl-C writes what is done so far; the same
+command goes on from there.
 """
 
 
@@ -37,9 +40,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds",
         type=_positive,
-        default=3,
         metavar="N",
-        help="trainings per technique, with seeds 0 to N - 1 (default: %(default)s)",
+        help="trainings per technique, with seeds 0 to N - 1 (default: 3, and 1 with --quick)",
     )
     parser.add_argument("--quick", action="store_true", help="small budgets, for a first look")
     parser.add_argument(
@@ -81,7 +83,8 @@ def _run(options: argparse.Namespace) -> int:
     techniques = [technique for technique in chosen if technique.name not in left_out]
     setting = setting_for(dataset, quick=options.quick)
     cpu = str(describe_machine()["cpu"])
-    store = CellStore(options.out, setting, machine=cpu, n_seeds=options.seeds)
+    n_seeds = options.seeds or setting.default_seeds
+    store = CellStore(options.out, setting, machine=cpu, n_seeds=n_seeds)
     print(_opening(dataset, techniques, left_out, store), flush=True)
     try:
         _compute(techniques, setting, dataset, store)
@@ -142,18 +145,18 @@ def _compute(
     techniques: Sequence[Technique], setting: StudySetting, dataset: Any, store: CellStore
 ) -> None:
     from skdeepopt.cli._progress import progress_for
-    from skdeepopt.study import Task, missing_tasks, run_task, seconds_left, warm_up
+    from skdeepopt.study import missing_tasks, run_task, seconds_left, warm_up
 
     todo = list(missing_tasks(store, techniques))
     before = store.cells([technique.name for technique in techniques])
     done = [(cell.technique, cell.figures["fit_seconds"].value) for cell in before]
     total = len(before) + len(todo)
     with InterruptWatch() as watch, progress_for(total, len(before)) as progress:
-        if todo:
-            warm_up(Task(techniques[0], 0), setting, dataset)
+        warm: set[type] = set()
         for index, task in enumerate(todo):
             left = [later.technique.name for later in todo[index:]]
             progress.begins(task.technique.name, task.seed, seconds_left(done, left))
+            warm_up(task, setting, dataset, warm)
             start = time.perf_counter()
             cell = run_task(task, setting, dataset, store, before_saving=watch.check)
             done.append((cell.technique, time.perf_counter() - start))
@@ -161,28 +164,56 @@ def _compute(
 
 
 def _report(setting: StudySetting, dataset: Any, store: CellStore, *, is_complete: bool) -> None:
-    from skdeepopt.report import (
-        build_rows,
-        chart_subtitle,
-        results_document,
-        write_chart,
-        write_csv,
-        write_json,
-    )
+    from skdeepopt.report import build_rows, results_document, write_csv, write_json
     from skdeepopt.study import TECHNIQUES
 
     cells = store.cells(TECHNIQUES)
-    rows = build_rows(cells, list(TECHNIQUES))
+    against = {name: technique.against for name, technique in TECHNIQUES.items()}
+    rows = build_rows(cells, list(TECHNIQUES), against=against)
+    claims = _claims(setting)
+    found = _rivals(cells)
     about = _about(setting, dataset, store, is_complete=is_complete)
-    write_json(store.folder / "results.json", results_document(rows, cells, about=about))
-    write_csv(store.folder / "results.csv", rows)
+    document = results_document(rows, cells, about=about, claims=claims, found=found)
+    write_json(store.folder / "results.json", document)
+    write_csv(store.folder / "results.csv", rows, claims=claims)
     if not rows:
         print("no training is finished yet", flush=True)
         return
-    title = f"{setting.data}, {chart_subtitle(rows)}"
-    write_chart(store.folder / "chart.png", _charted(rows), title=title)
-    _print_table(rows)
+    _draw(setting, store.folder / "chart.png", rows, claims)
+    _print_tables(rows, claims, found)
     print(f"results.json, results.csv, chart.png and the models are in {store.folder}", flush=True)
+
+
+def _claims(setting: StudySetting) -> Mapping[str, Any]:
+    from skdeepopt.study import TECHNIQUES, claims_for
+
+    return {name: claim for name, claim in claims_for(setting).items() if name in TECHNIQUES}
+
+
+def _rivals(cells: Sequence[Any]) -> Rivals | None:
+    """How all techniques together stand against each alone."""
+    from skdeepopt.report import BASELINE
+    from skdeepopt.report._standing import rivals
+    from skdeepopt.study import TECHNIQUES, TOGETHER
+
+    alike = {
+        name: technique.kind
+        for name, technique in TECHNIQUES.items()
+        if technique.against == BASELINE and name not in (BASELINE, TOGETHER)
+    }
+    singles = [name for name, kind in alike.items() if kind == "single"]
+    return rivals(cells, TOGETHER, singles=singles, others=list(alike))
+
+
+def _draw(
+    setting: StudySetting, path: Path, rows: Sequence[Row], claims: Mapping[str, Any]
+) -> None:
+    from skdeepopt.report import chart_subtitle, write_chart
+    from skdeepopt.study import TOGETHER
+
+    title = f"{setting.data}, {chart_subtitle(rows)}"
+    compared = [row for row in rows if row.technique in claims or row.technique == TOGETHER]
+    write_chart(path, _charted(rows), title=title, claims=claims, compared=compared)
 
 
 def _charted(rows: Sequence[Row]) -> Sequence[Row]:
@@ -216,21 +247,36 @@ def _about(
     }
 
 
-def _print_table(rows: Sequence[Any]) -> None:
+def _print_tables(rows: Sequence[Row], claims: Mapping[str, Any], found: Rivals | None) -> None:
     from skdeepopt.cli._progress import is_ascii_only
     from skdeepopt.report import rich_table, table_caption, text_table, to_ascii
+    from skdeepopt.report._standing import standing_text
+    from skdeepopt.report._study_table import claims_caption, rich_claims, text_claims
 
-    ascii_only = is_ascii_only(sys.stdout)
-    caption = table_caption(rows)
+    options = {"ascii_only": is_ascii_only(sys.stdout)}
+    width = _text_width()
+    texts = [claims_caption(rows, claims, width=width), table_caption(rows, width=width)]
+    texts += [standing_text(found, width=width)] if found else []
+    said, meant, *stands = map(to_ascii, texts) if options["ascii_only"] else texts
     print()
     if sys.stdout.isatty():
         from rich.console import Console
 
         console = Console()
-        console.print(rich_table(rows, width=console.width, ascii_only=ascii_only))
+        console.print(rich_claims(rows, claims, width=console.width, **options))
+        print(f"\n{said}\n")
+        console.print(rich_table(rows, width=console.width, **options))
     else:
-        print(text_table(rows, ascii_only=ascii_only))
-    print(f"\n{to_ascii(caption) if ascii_only else caption}\n", flush=True)
+        print(f"{text_claims(rows, claims, **options)}\n\n{said}\n")
+        print(text_table(rows, **options))
+    print("\n" + "\n\n".join([meant, *stands]) + "\n", flush=True)
+
+
+def _text_width() -> int:
+    """Columns of a paragraph: those of a terminal, and no more than one reads with ease."""
+    from shutil import get_terminal_size
+
+    return min(96, get_terminal_size().columns) if sys.stdout.isatty() else 96
 
 
 COMPARE = Command(

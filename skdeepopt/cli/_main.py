@@ -13,10 +13,11 @@ from skdeepopt._validation import did_you_mean
 from skdeepopt.cli._command import Command
 from skdeepopt.cli._compare import COMPARE
 from skdeepopt.cli._inspect import INSPECT
+from skdeepopt.cli._optimize import OPTIMIZE
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS: tuple[Command, ...] = (COMPARE, INSPECT)
+COMMANDS: tuple[Command, ...] = (COMPARE, OPTIMIZE, INSPECT)
 """The subcommands; their modules import torch only when they run, so that ``--help`` is quick."""
 
 ERROR, STOPPED = 2, 130

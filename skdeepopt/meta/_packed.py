@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sklearn.base import is_classifier
@@ -12,11 +13,14 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skdeepopt._random import seed_from
 from skdeepopt._validation import check_integer, check_real
+from skdeepopt.engines import check_engine
 from skdeepopt.estimators._keeping import named_messages
 from skdeepopt.layers._weighted import weight_layers
+from skdeepopt.measurement._measure import first_rows
 from skdeepopt.meta._base import DeepWrapper, check_base, innermost, trained_copy
 from skdeepopt.meta._budget import check_drop, held_out_rows, strongest
 from skdeepopt.meta._figures import file_bytes, rows_to_score
+from skdeepopt.meta._packing_engine import installed_or_auto, packed_engine
 from skdeepopt.meta._packing_figures import coded_bytes, packing_report
 from skdeepopt.meta._packing_plan import Packed, PackingPlan
 from skdeepopt.packing import RateTraining
@@ -29,6 +33,11 @@ __all__ = ["PackedEstimator"]
 
 _BITS_A_PARAMETER = 1.0
 """Of the base, that a file takes where no size was asked for."""
+
+_NAME_BYTES = 16
+
+_MOST_COMPARED = 64
+"""Samples that an engine and the module both answer."""
 
 
 class PackedEstimator(DeepWrapper):
@@ -51,6 +60,9 @@ class PackedEstimator(DeepWrapper):
         them goes to the removal of channels, where the base has more than the size has room for.
     distillation : float, default=0.0
         Weight of the dense network's answers beside the labels, from 0 to 1.
+    engine : {"auto", "onnxruntime", "openvino", "torch"} or None, default=None
+        What answers, in float32. "auto" times those that are installed and keeps the fastest; None
+        is "torch". The file holds its name, and whoever loads it opens it anew.
     random_state : int, RandomState instance or None, default=None
         Of the samples held out, and the base where it has none of its own.
 
@@ -66,14 +78,18 @@ class PackedEstimator(DeepWrapper):
         What is left of each layer and what it takes, and the whole network before and after:
         parameters, multiply-adds, bytes of the file, latency, score, as measured. Prints as a
         table; ``to_frame()`` gives the layers.
+    engine_ : str
+        Engine that answers.
     classes_, n_features_in_, feature_names_in_, image_shape_, history_
         As in the base.
 
     Raises
     ------
     TypeError, ValueError
-        A parameter is out of its range, the base is no deep estimator, or its weights are not
-        finite.
+        A parameter is out of its range, the base is no deep estimator, its weights are not
+        finite, or an engine cannot follow its operations.
+    ImportError
+        The engine is not installed.
 
     Notes
     -----
@@ -115,6 +131,7 @@ class PackedEstimator(DeepWrapper):
         max_accuracy_drop: float | None = None,
         finetune_epochs: int = 15,
         distillation: float = 0.0,
+        engine: str | None = None,
         random_state: Any = None,
     ) -> None:
         self.estimator = estimator
@@ -122,6 +139,7 @@ class PackedEstimator(DeepWrapper):
         self.max_accuracy_drop = max_accuracy_drop
         self.finetune_epochs = finetune_epochs
         self.distillation = distillation
+        self.engine = engine
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> PackedEstimator:
@@ -138,7 +156,7 @@ class PackedEstimator(DeepWrapper):
 
         Raises
         ------
-        TypeError, ValueError
+        TypeError, ValueError, ImportError
             A parameter or the data are out of range. What was fitted before is kept.
 
         Warns
@@ -159,6 +177,12 @@ class PackedEstimator(DeepWrapper):
         """Bytes of the file that ``skdeepopt.save`` writes."""
         check_is_fitted(self)
         return self._size_of(self.estimator_)
+
+    @property
+    def engine_(self) -> str:
+        """Engine that answers."""
+        check_is_fitted(self)
+        return "torch" if self._engine is None else str(self._engine.name)
 
     def finetune(
         self,
@@ -188,10 +212,26 @@ class PackedEstimator(DeepWrapper):
         self : estimator
         """
         check_is_fitted(self)
+        name = self.engine_
+        try:
+            self._finetune(X, y, epochs, lr, sample_weight, hook)
+        finally:
+            self._open(self.estimator_, name)
+        return self
+
+    def _finetune(
+        self,
+        X: Any,
+        y: Any,
+        epochs: int,
+        lr: float | None,
+        sample_weight: Any,
+        hook: TrainingHook | None,
+    ) -> None:
         options = {"lr": lr, "sample_weight": sample_weight}
         if not epochs or _counts_bits(hook):
             self.estimator_.finetune(X, y, epochs=epochs, hook=hook, **options)
-            return self
+            return
         hold_zeros(self.module_, weight_layers(self.module_))
         counts = RateTraining(self.module_, None)
         hooks = [counts, *([] if hook is None else [hook])]
@@ -203,7 +243,6 @@ class PackedEstimator(DeepWrapper):
             raise
         finally:
             bake_masks(self.module_)
-        return self
 
     def _check_parameters(self) -> None:
         check_base(type(self).__name__, self.estimator)
@@ -217,14 +256,21 @@ class PackedEstimator(DeepWrapper):
                 f"{type(self).__name__}.distillation is a share, in [0, 1], not "
                 f"{self.distillation!r}."
             )
+        if self.engine is not None and self.engine != "auto":
+            check_engine(self.engine, owner=f"{type(self).__name__}.engine")
 
     def _plan(self) -> PackingPlan:
         return PackingPlan(
             epochs=int(self.finetune_epochs),
             alpha=float(self.distillation),
-            size_of=self._size_of,
+            size_of=lambda model: self._size_of(model) + self._engine_bytes,
             owner=type(self).__name__,
         )
+
+    @property
+    def _engine_bytes(self) -> int:
+        """Of the name of the engine that is yet to be chosen, at most."""
+        return _NAME_BYTES if self.engine == "auto" else 0
 
     def _size_of(self, model: Any) -> int:
         """Bytes of the file with a fitted deep estimator in the place of the one inside."""
@@ -251,7 +297,17 @@ class PackedEstimator(DeepWrapper):
                     f"{type(self).__name__} packs finite numbers, not those of {name!r}, which "
                     f"hold NaN or infinity. Did you mean to train with a smaller lr?"
                 )
+        if self.engine != "auto":
+            # An engine that cannot follow the network says so before the packing.
+            packed_engine(dense, self.engine, owner=type(self).__name__)
         return dense
+
+    def _open(self, model: Any, name: str | None, X: Any = None) -> None:
+        """Let an engine answer for a fitted deep estimator, compared on samples where given."""
+        if self.engine is None or name is None or name == "torch":
+            return
+        inputs = None if X is None else model._network_inputs(first_rows(X, _MOST_COMPARED))
+        model._answer_through(packed_engine(model, name, owner=type(self).__name__, inputs=inputs))
 
     def _fit_target(self, X: Any, y: Any, sample_weight: Any) -> None:
         dense = self._trained_base((X, y, sample_weight), self._seed())
@@ -267,7 +323,7 @@ class PackedEstimator(DeepWrapper):
             scored_on="training data",
             n_samples=_num_samples(seen[0]),
         )
-        self._learn(packed, report)
+        self._learn(packed, report, X)
         if self.target_bytes is not None and packed.size_bytes > target:
             warnings.warn(
                 f"{type(self).__name__}.target_bytes is {target:,}, and the smallest file that was "
@@ -316,21 +372,36 @@ class PackedEstimator(DeepWrapper):
             n_samples=_num_samples(unseen[0]),
             trials=tuple(trials),
         )
-        self._learn(packed, report)
+        self._learn(packed, report, X)
 
-    def _learn(self, packed: Packed, report: PackingReport) -> None:
+    def _learn(self, packed: Packed, report: PackingReport, X: Any) -> None:
         """All at once and at the end, so that whatever ends a fit leaves the last one whole."""
+        self._open(packed.estimator, self.engine, X)
+        if self.engine == "auto":
+            after = replace(report.after, size_bytes=self._size_of(packed.estimator))
+            report = replace(report, after=after)
         self.estimator_ = packed.estimator
         self.packing_report_ = report
+
+    def _network_changed(self) -> None:
+        name, before = self.engine_, self._engine
+        super()._network_changed()
+        if self.engine is not None and self._engine is before:
+            self._answer_through(None)
+            self._open(self.estimator_, name)
 
     def _fitted_state(self) -> dict[str, Any]:
         check_is_fitted(self)
         model = copy.deepcopy(self.estimator_)
         del innermost(model).net_.history[:]
-        return {"estimator": model}
+        # A parameter says which, unless it was left open.
+        return {"estimator": model, **({"engine": self.engine_} if self.engine == "auto" else {})}
 
     def _restore_state(self, state: Mapping[str, Any]) -> None:
         self.estimator_ = state["estimator"]
+        name = state.get("engine", self.engine)
+        if name is not None:
+            self._open(self.estimator_, installed_or_auto(name, owner=type(self).__name__))
 
 
 def _counts_bits(hook: TrainingHook | None) -> bool:

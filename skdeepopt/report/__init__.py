@@ -3,6 +3,7 @@
 from skdeepopt.report._cells import Cell
 from skdeepopt.report._chart import write_chart
 from skdeepopt.report._packing_display import PackingDisplay
+from skdeepopt.report._pareto_display import ParetoDisplay
 from skdeepopt.report._pruning_display import PruningDisplay
 from skdeepopt.report._quantization_display import QuantizationDisplay
 from skdeepopt.report._results import results_document, write_csv, write_json
@@ -24,6 +25,7 @@ __all__ = [
     "COLUMNS",
     "Cell",
     "PackingDisplay",
+    "ParetoDisplay",
     "PruningDisplay",
     "QuantizationDisplay",
     "Row",

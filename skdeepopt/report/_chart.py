@@ -1,13 +1,15 @@
-"""The chart of a study: accuracy against file size, latency and throughput, a point a technique."""
+"""The chart of a study: accuracy against its costs, and changes beside what the study says."""
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from skdeepopt.report._claims import Claim
+from skdeepopt.report._claims_panels import draw_claims
 from skdeepopt.report._labels import Box, Obstacle, place_labels
 from skdeepopt.report._results import write_bytes
 from skdeepopt.report._style import COLOURS, MARKERS, logarithmic_axis, open_axes, percent_axis
@@ -15,7 +17,7 @@ from skdeepopt.report._table import BASELINE, Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 __all__ = ["write_chart"]
 
@@ -24,6 +26,9 @@ PANELS = (
     ("latency_ms", 1.0, "latency of one image (ms)"),
     ("throughput", 1e-3, "images a millisecond, in batches"),
 )
+ABOVE, BELOW, BELOW_A_ROW = 4.8, 1.2, 0.26
+"""Inches of the panels above, and of those below, with what each of their rows adds."""
+
 DOTS_PER_INCH = 150
 POINTS_PER_INCH = 72
 
@@ -31,7 +36,14 @@ LEADER_FROM = 12
 """Points between a marker and its label from which on a line leads from one to the other."""
 
 
-def write_chart(path: Path, rows: Sequence[Row], *, title: str) -> None:
+def write_chart(
+    path: Path,
+    rows: Sequence[Row],
+    *,
+    title: str,
+    claims: Mapping[str, Claim] | None = None,
+    compared: Sequence[Row] = (),
+) -> None:
     """Write the chart as a PNG file.
 
     Parameters
@@ -41,6 +53,10 @@ def write_chart(path: Path, rows: Sequence[Row], *, title: str) -> None:
         At least one; a row without one of the figures is left out of that panel.
     title : str
         What was compared, over how many seeds.
+    claims : mapping of technique to Claim or None, default=None
+        What the study says.
+    compared : sequence of Row, default=()
+        Rows that stand beside it, below the panels of the others; none leaves that part out.
 
     Raises
     ------
@@ -50,29 +66,43 @@ def write_chart(path: Path, rows: Sequence[Row], *, title: str) -> None:
     if not rows:
         raise ValueError("write_chart.rows holds at least one finished technique, not none.")
     buffer = io.BytesIO()
-    _figure(rows, title).savefig(buffer, format="png")
+    _figure(rows, title, claims or {}, compared).savefig(buffer, format="png")
     write_bytes(path, buffer.getvalue())
 
 
-def _figure(rows: Sequence[Row], title: str) -> Figure:
+def _figure(
+    rows: Sequence[Row], title: str, claims: Mapping[str, Claim], compared: Sequence[Row]
+) -> Figure:
     # The object-oriented interface: pyplot would keep every figure and pick a window system.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(14, 4.6), dpi=DOTS_PER_INCH, layout="constrained")
+    below = BELOW + BELOW_A_ROW * len(compared) if compared else 0.0
+    figure = Figure(figsize=(14, ABOVE + below), dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=11)
-    panels = figure.subplots(1, len(PANELS), sharey=True)
+    upper, lower = _halves(figure, below)
+    panels = upper.subplots(1, len(PANELS), sharey=True)
     for axes, (name, scale, label) in zip(panels, PANELS, strict=True):
         _draw_panel(axes, rows, name, scale)
         axes.set_xlabel(label)
     panels[0].set_ylabel("test accuracy (%)")
+    if lower is not None:
+        draw_claims(lower, compared, claims)
     # Labels are placed by their size in pixels, which is known once the layout is settled.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for axes in panels:
         _draw_labels(axes)
     return figure
+
+
+def _halves(figure: Figure, below: float) -> tuple[Figure | SubFigure, SubFigure | None]:
+    if not below:
+        return figure, None
+    # One column of two rows; squeezing would make it a list of another shape.
+    ((upper,), (lower,)) = figure.subfigures(2, 1, squeeze=False, height_ratios=(ABOVE, below))
+    return upper, lower
 
 
 def _draw_panel(axes: Axes, rows: Sequence[Row], name: str, scale: float) -> None:

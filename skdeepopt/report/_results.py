@@ -13,16 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from skdeepopt.report._cells import Cell
+from skdeepopt.report._claims import Claim, Claimed, claimed
+from skdeepopt.report._standing import Rivals
 from skdeepopt.report._table import Row
 
 __all__ = ["results_document", "write_bytes", "write_csv", "write_json"]
 
 FORMAT = "skdeepopt-compare"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def results_document(
-    rows: Sequence[Row], cells: Sequence[Cell], *, about: Mapping[str, Any]
+    rows: Sequence[Row],
+    cells: Sequence[Cell],
+    *,
+    about: Mapping[str, Any],
+    claims: Mapping[str, Claim] | None = None,
+    found: Rivals | None = None,
 ) -> dict[str, Any]:
     """Everything a study found, as plain dictionaries.
 
@@ -34,6 +41,10 @@ def results_document(
         A technique and seed each.
     about : mapping
         Setting, data, machine, versions, date; written before the results.
+    claims : mapping of technique to Claim or None, default=None
+        What the study says.
+    found : Rivals or None, default=None
+        How the techniques together stand against the best alone.
 
     Returns
     -------
@@ -45,7 +56,8 @@ def results_document(
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         **about,
-        "techniques": [_technique(row) for row in rows],
+        "techniques": [_technique(row, (claims or {}).get(row.technique)) for row in rows],
+        "together": asdict(found) if found else None,
         "cells": [cell.to_plain() for cell in cells],
     }
 
@@ -56,18 +68,25 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
     write_bytes(path, (text + "\n").encode())
 
 
-def write_csv(path: Path, rows: Sequence[Row]) -> None:
-    """Write a line per technique and figure: unit, mean, deviation, seeds, change."""
+def write_csv(
+    path: Path, rows: Sequence[Row], *, claims: Mapping[str, Claim] | None = None
+) -> None:
+    """Write a line per technique and figure: unit, mean, deviation, seeds, change, the study's."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
     names = ["technique", "figure", "unit", "mean", "deviation", "n_seeds"]
-    writer.writerow([*names, "change_kind", "change", "change_deviation", "change_n_seeds"])
+    names += ["change_kind", "change", "change_deviation", "change_n_seeds", "against"]
+    writer.writerow([*names, "percent", "percent_deviation", "study_percent", "out_of_reach"])
     for row in rows:
+        said: dict[str, Claimed] = {
+            c.figure: c for c in claimed(row, (claims or {}).get(row.technique)) or ()
+        }
         for figure, summary in row.summaries.items():
             change = row.changes[figure]
             against = asdict(change).values() if change else ("", "", "", "")
             own = (row.technique, figure, row.units[figure], *asdict(summary).values())
-            writer.writerow([*own, *against])
+            study = _study_fields(row, figure, said.get(figure))
+            writer.writerow([*own, *against, row.against, *study])
     write_bytes(path, buffer.getvalue().encode())
 
 
@@ -92,7 +111,13 @@ def _umask() -> int:
     return mask
 
 
-def _technique(row: Row) -> dict[str, Any]:
+def _study_fields(row: Row, figure: str, said: Claimed | None) -> tuple[Any, ...]:
+    relative = row.relative.get(figure)
+    measured = (relative.value, relative.deviation) if relative else ("", "")
+    return (*measured, *((said.percent, said.reason) if said else ("", "")))
+
+
+def _technique(row: Row, claim: Claim | None) -> dict[str, Any]:
     figures = {}
     for figure, summary in row.summaries.items():
         change = row.changes[figure]
@@ -102,7 +127,31 @@ def _technique(row: Row) -> dict[str, Any]:
             **asdict(summary),
             "change": asdict(change) if change else None,
         }
-    return {"name": row.technique, "seeds": list(row.seeds), "figures": figures}
+    return {
+        "name": row.technique,
+        "seeds": list(row.seeds),
+        "against": row.against,
+        "figures": figures,
+        "percent": {figure: asdict(change) for figure, change in row.relative.items()},
+        "study": _study(row, claim),
+    }
+
+
+def _study(row: Row, claim: Claim | None) -> dict[str, Any] | None:
+    """What the study says of a technique, beside ``"percent"``, which was measured."""
+    said = claimed(row, claim)
+    if claim is None or said is None:
+        return None
+    figures: dict[str, Any] = {
+        entry.figure: {
+            "percent": entry.percent,
+            "bound_percent": entry.bound,
+            "can_be_reached": entry.can_be_reached,
+            "reason": entry.reason,
+        }
+        for entry in said
+    }
+    return {"group": claim.group, **figures}
 
 
 def _plain(value: Any) -> Any:

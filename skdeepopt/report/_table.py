@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Literal
 
 from skdeepopt.report._cells import Cell
+from skdeepopt.report._grid import BASELINE, aligned_text, fitting_table, to_ascii
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["BASELINE", "COLUMNS", "Change", "Column", "Row", "Summary", "build_rows"]
+__all__ = ["BASELINE", "COLUMNS", "Change", "ChangeKind", "Column", "Row", "Summary", "build_rows"]
 __all__ += [
+    "change_between",
+    "change_text",
     "chart_subtitle",
     "header_and_body",
     "rich_table",
+    "short_ratio",
     "table_caption",
     "text_table",
     "to_ascii",
 ]
 
-BASELINE = "baseline"
+ChangeKind = Literal["difference", "ratio", "percent"]
+
+RELATIVE = ("accuracy", "model_seconds")
+"""Figures of which a study gives relative changes in per cent."""
+
+_LEAST = 1e-12
+"""No figure is so small and of any use below a fraction line."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +69,12 @@ class Summary:
 class Change:
     """A figure against the baseline's, over the seeds that both have finished.
 
-    A difference is a mean minus the baseline's mean, a ratio the mean over the baseline's mean;
-    the deviation is that of the seed-by-seed differences or ratios.
+    A difference is a mean minus the baseline's mean, a ratio the mean over the baseline's mean, and
+    per cent are what that ratio is above one, times a hundred; the deviation is that of the
+    seed-by-seed differences, ratios or per cent.
     """
 
-    kind: Literal["difference", "ratio"]
+    kind: ChangeKind
     value: float
     deviation: float | None
     n: int
@@ -70,16 +82,26 @@ class Change:
 
 @dataclass(frozen=True)
 class Row:
-    """A technique: its seeds, and by figure its summary and its change (None: no baseline yet)."""
+    """A technique: its seeds, and by figure its summary and its change (None: no baseline yet).
+
+    Its changes are against the technique `against`. In `relative` are those of accuracy and of the
+    time that the model itself was trained for, in per cent; `accuracy_room` is the largest that an
+    accuracy can have, in per cent of the baseline's.
+    """
 
     technique: str
     seeds: tuple[int, ...]
     units: Mapping[str, str]
     summaries: Mapping[str, Summary]
     changes: Mapping[str, Change | None]
+    against: str = BASELINE
+    relative: Mapping[str, Change] = field(default_factory=dict)
+    accuracy_room: float | None = None
 
 
-def build_rows(cells: Iterable[Cell], order: Sequence[str]) -> list[Row]:
+def build_rows(
+    cells: Iterable[Cell], order: Sequence[str], *, against: Mapping[str, str] | None = None
+) -> list[Row]:
     """Rows of the techniques that have finished cells, in the order given.
 
     Parameters
@@ -88,6 +110,8 @@ def build_rows(cells: Iterable[Cell], order: Sequence[str]) -> list[Row]:
         Each technique and seed at most once.
     order : sequence of str
         Names of the techniques; a cell of another technique is left out.
+    against : mapping of str to str or None, default=None
+        By technique, the one that its changes are taken against, where that is not the baseline.
 
     Returns
     -------
@@ -99,21 +123,52 @@ def build_rows(cells: Iterable[Cell], order: Sequence[str]) -> list[Row]:
     for cell in cells:
         if cell.technique in by_technique:
             by_technique[cell.technique][cell.seed] = cell
-    baseline = by_technique.get(BASELINE, {})
-    return [_row(name, found, baseline) for name, found in by_technique.items() if found]
+    bases = {name: (against or {}).get(name, BASELINE) for name in order}
+    return [
+        _row(name, found, bases[name], by_technique.get(bases[name], {}))
+        for name, found in by_technique.items()
+        if found
+    ]
 
 
-def _row(name: str, cells: Mapping[int, Cell], baseline: Mapping[int, Cell]) -> Row:
+def change_between(
+    own: Mapping[int, Cell], base: Mapping[int, Cell], figure: str, kind: ChangeKind
+) -> Change | None:
+    """A figure of a technique against that of another; None where no seed has both.
+
+    Parameters
+    ----------
+    own, base : mapping of seed to Cell
+    figure : str
+    kind : {"difference", "ratio", "percent"}
+    """
+    return _change(_values(own, figure), _values(base, figure), kind)
+
+
+def _row(name: str, cells: Mapping[int, Cell], against: str, base: Mapping[int, Cell]) -> Row:
     seeds = tuple(sorted(cells))
     shared = set.intersection(*(set(cells[seed].figures) for seed in seeds))
     figures = [figure for figure in cells[seeds[0]].figures if figure in shared]
     units = {figure: cells[seeds[0]].figures[figure].unit for figure in figures}
     summaries = {figure: _summary([*_values(cells, figure).values()]) for figure in figures}
-    changes = {
-        figure: _change(_values(cells, figure), _values(baseline, figure), _kind(figure))
-        for figure in figures
-    }
-    return Row(name, seeds, units, summaries, changes)
+    changes = {figure: change_between(cells, base, figure, _kind(figure)) for figure in figures}
+    relative = {figure: change_between(cells, base, figure, "percent") for figure in RELATIVE}
+    return Row(
+        name,
+        seeds,
+        units,
+        summaries,
+        changes,
+        against,
+        {figure: change for figure, change in relative.items() if change is not None},
+        _accuracy_room(cells, base),
+    )
+
+
+def _accuracy_room(cells: Mapping[int, Cell], base: Mapping[int, Cell]) -> float | None:
+    values = [base[seed].figures["accuracy"].value for seed in cells if seed in base]
+    mean = fmean(values) if values else 0.0
+    return 100 * (1 / mean - 1) if mean > _LEAST else None
 
 
 def _values(cells: Mapping[int, Cell], figure: str) -> dict[int, float]:
@@ -124,7 +179,7 @@ def _values(cells: Mapping[int, Cell], figure: str) -> dict[int, float]:
     }
 
 
-def _kind(figure: str) -> Literal["difference", "ratio"]:
+def _kind(figure: str) -> ChangeKind:
     return next((column.change for column in COLUMNS if column.figure == figure), "ratio")
 
 
@@ -133,18 +188,19 @@ def _summary(values: Sequence[float]) -> Summary:
     return Summary(fmean(values), deviation, len(values))
 
 
-def _change(
-    own: Mapping[int, float], base: Mapping[int, float], kind: Literal["difference", "ratio"]
-) -> Change | None:
+def _change(own: Mapping[int, float], base: Mapping[int, float], kind: ChangeKind) -> Change | None:
     seeds = sorted(own.keys() & base.keys())
-    if not seeds or (kind == "ratio" and any(base[seed] == 0 for seed in seeds)):
+    if not seeds or (kind != "difference" and any(base[seed] <= _LEAST for seed in seeds)):
         return None
     mean, base_mean = fmean(own[seed] for seed in seeds), fmean(base[seed] for seed in seeds)
     if kind == "difference":
         paired = _summary([own[seed] - base[seed] for seed in seeds])
         return Change(kind, mean - base_mean, paired.deviation, paired.n)
     paired = _summary([own[seed] / base[seed] for seed in seeds])
-    return Change(kind, mean / base_mean, paired.deviation, paired.n)
+    if kind == "ratio":
+        return Change(kind, mean / base_mean, paired.deviation, paired.n)
+    deviation = None if paired.deviation is None else 100 * paired.deviation
+    return Change(kind, 100 * (mean / base_mean - 1), deviation, paired.n)
 
 
 def header_and_body(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
@@ -167,11 +223,7 @@ def text_table(rows: Sequence[Row], *, ascii_only: bool = False) -> str:
     ascii_only : bool, default=False
         Write ``+-`` for ``±``, where the output cannot carry it.
     """
-    header, body = header_and_body(rows)
-    widths = [max(len(text) for text in column) for column in zip(header, *body, strict=True)]
-    rule = ["-" * width for width in widths]
-    text = "\n".join(_aligned(texts, widths, header) for texts in (header, rule, *body))
-    return to_ascii(text) if ascii_only else text
+    return aligned_text(*header_and_body(rows), ascii_only=ascii_only)
 
 
 def rich_table(rows: Sequence[Row], *, width: int = 120, ascii_only: bool = False) -> Table:
@@ -185,35 +237,25 @@ def rich_table(rows: Sequence[Row], *, width: int = 120, ascii_only: bool = Fals
     ascii_only : bool, default=False
         As in `text_table`.
     """
-    from rich import box
-    from rich.table import Table
-
-    header, body = header_and_body(rows)
-    if width < max(len(line) for line in text_table(rows).splitlines()):
-        header, body = _stacked(header, body)
-    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
-    for title in header:
-        gap = "" if title in ("technique", "change") else " "
-        table.add_column(
-            f"{gap}{title}",
-            justify="left" if title == "technique" else "right",
-            style="dim" if title == "change" else None,
-            no_wrap=True,
-        )
-    for texts in body:
-        shown = [to_ascii(text) if ascii_only else text for text in texts]
-        table.add_row(*shown, style="bold" if texts[0] == BASELINE else None)
-    return table
+    return fitting_table(*header_and_body(rows), width=width, ascii_only=ascii_only)
 
 
-def table_caption(rows: Sequence[Row]) -> str:
-    """What the figures of the table mean."""
+def table_caption(rows: Sequence[Row], *, width: int = 96) -> str:
+    """What the figures of the table mean.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+    width : int, default=96
+        Columns of a line.
+    """
     of_seeds = chart_subtitle(rows).replace("and", "±").capitalize()
-    return (
-        f"{of_seeds}. Changes are against the {BASELINE}:\n"
-        "accuracy in points, the rest as a ratio. Training is all of fit, a search with every\n"
-        "candidate it tries; 1 KB is 1000 bytes; latency is predict on one image, img/ms predict\n"
-        "on a batch, in images a millisecond; both with one thread."
+    return textwrap.fill(
+        f"{of_seeds}. Changes are against the nearest baseline above: accuracy in points, the "
+        "rest as a ratio. Training is all of fit, a search with every candidate it tries; 1 KB is "
+        "1000 bytes; latency is predict on one image, img/ms predict on a batch, in images a "
+        "millisecond; both with one thread.",
+        max(width, 20),
     )
 
 
@@ -223,24 +265,8 @@ def chart_subtitle(rows: Sequence[Row]) -> str:
     return f"mean and sample deviation over {n_seeds} seeds" if n_seeds > 1 else "one seed"
 
 
-def to_ascii(text: str) -> str:
-    """Text with the one sign of the table that is not ASCII spelt out."""
-    return text.replace("±", "+-")
-
-
 def _uneven(rows: Sequence[Row]) -> bool:
     return len({row.seeds for row in rows}) > 1
-
-
-def _stacked(header: list[str], body: list[list[str]]) -> tuple[list[str], list[list[str]]]:
-    """Columns in which a change stands under its figure, and a unit under its name."""
-    kept = [index for index, title in enumerate(header) if title != "change"]
-    stacked = []
-    for texts in body:
-        under = {index - 1: texts[index] for index in range(len(texts)) if index not in kept}
-        lines = [f"{texts[index]}\n{under.get(index, '')}".rstrip("\n") for index in kept]
-        stacked.append(lines)
-    return [header[index].replace(" ", "\n") for index in kept], stacked
 
 
 def _texts(row: Row, *, with_seeds: bool) -> list[str]:
@@ -268,28 +294,24 @@ def _decimals(value: float, column: Column) -> int:
 
 
 def _change_text(row: Row, column: Column) -> str:
-    change = row.changes.get(column.figure)
-    if row.technique == BASELINE:
+    if row.technique == row.against:
         return ""
+    return change_text(row.changes.get(column.figure), column)
+
+
+def change_text(change: Change | None, column: Column) -> str:
+    """A change as the table shows it, in the scale of its column."""
     if change is None:
         return "-"
     if change.kind == "ratio":
-        return f"{_short(change.value)}x"
+        return f"{short_ratio(change.value)}x"
     # Adding zero turns the minus zero of a rounded loss into a plain zero.
     value = round(change.value * column.scale, column.decimals) + 0.0
     return f"{value:+.{column.decimals}f}"
 
 
-def _short(ratio: float) -> str:
+def short_ratio(ratio: float) -> str:
     """Ratio with two digits behind the first that is not zero, in six characters at most."""
     if ratio >= 10:
         return f"{ratio:.0f}" if ratio >= 100 else f"{ratio:.1f}"
     return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
-
-
-def _aligned(texts: Sequence[str], widths: Sequence[int], header: Sequence[str]) -> str:
-    line = texts[0].ljust(widths[0])
-    for text, width, title in zip(texts[1:], widths[1:], header[1:], strict=True):
-        # A change stands closer to its own figure than to the next one.
-        line += ("" if title == "change" else " ") + " " + text.rjust(width)
-    return line.rstrip()

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from skdeepopt.exceptions import DatasetError
+from skdeepopt.study._setting_file import read_setting_file
 
 __all__ = ["CONFIG_VERSION", "StudySetting", "setting_for"]
 
-CONFIG_VERSION = 3
-"""Raised whenever the techniques or the budgets below change what a finished cell means."""
-
-SMALL = 5_000
-"""Training images up to which a study affords more epochs, and a search looks at all of them."""
+CONFIG_VERSION = read_setting_file()["version"]
+"""Raised whenever finished cells mean something else, though every number is the same."""
 
 
 @dataclass(frozen=True)
 class StudySetting:
-    """Budgets of a study, chosen from the size of the data and the hurry.
+    """What ``setting.toml`` says for the size of the data and the hurry.
 
     Parameters
     ----------
@@ -31,8 +30,10 @@ class StudySetting:
         Digest of the training and test data, so that a changed folder is noticed.
     quick : bool
         Whether the budgets are those of a first look.
+    default_seeds : int
+        Trainings of each technique where nobody asks for another number.
     max_epochs : int
-        Passes over the data of the baseline and of every other training.
+        Passes over the data of the baseline, and the unit of `passes`.
     n_candidates : int
         Settings that a search tries.
     search_train, search_test : int
@@ -43,16 +44,21 @@ class StudySetting:
     batch_sizes : tuple of int
     widths : tuple of float
         What a search may choose from; widths are multiples of the network's own.
+    grid_lr, grid_widths : tuple of float
+        Sides of the grid search's grid.
     n_repeats : int
         Timed answers behind a latency.
     n_threads : int
         Threads that train and answer.
+    recipes : mapping of str to mapping
+        What a technique takes besides, by its name in the file.
     version : int, default=CONFIG_VERSION
     """
 
     data: str
     fingerprint: str
     quick: bool
+    default_seeds: int
     max_epochs: int
     n_candidates: int
     search_train: int
@@ -60,18 +66,32 @@ class StudySetting:
     n_splits: int
     batch_sizes: tuple[int, ...]
     widths: tuple[float, ...]
+    grid_lr: tuple[float, ...]
+    grid_widths: tuple[float, ...]
     n_repeats: int
     n_threads: int
+    recipes: Mapping[str, Mapping[str, Any]]
     version: int = CONFIG_VERSION
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             assert not isinstance(value, int) or name == "quick" or value >= 1, f"{name} below 1"
 
+    def passes(self, share: float) -> int:
+        """Passes over the data that a share of the baseline's is, at least one unless it is 0."""
+        return max(1, round(share * self.max_epochs)) if share else 0
+
     def to_plain(self) -> dict[str, Any]:
-        """Dictionary that JSON can hold."""
-        lists = {name: list(v) for name, v in asdict(self).items() if isinstance(v, tuple)}
-        return {**asdict(self), **lists}
+        """Dictionary that JSON can hold; an entry of a recipe stands by itself, as in "a.b"."""
+        plain = asdict(self)
+        recipes = plain.pop("recipes")
+        lists = {name: list(value) for name, value in plain.items() if isinstance(value, tuple)}
+        entries = {
+            f"{name}.{key}": value
+            for name, recipe in recipes.items()
+            for key, value in recipe.items()
+        }
+        return {**plain, **lists, **entries}
 
 
 def setting_for(dataset: Any, *, quick: bool) -> StudySetting:
@@ -92,25 +112,29 @@ def setting_for(dataset: Any, *, quick: bool) -> StudySetting:
     """
     n_classes = _check_classes(dataset)
     n_train = len(dataset.X_train)
-    small = n_train <= SMALL
-    searched = min(n_train, _searched(small=small, quick=quick))
+    file = read_setting_file()
+    size = "small" if n_train <= file["small_images"] else "large"
+    budget = file[size]["quick" if quick else "full"]
+    searched = min(n_train, budget["searched_images"])
     # A stratified draw has at least one image of each class.
     search_test = max(searched // 3, n_classes)
     return StudySetting(
         data=dataset.name,
         fingerprint=_fingerprint(dataset),
         quick=quick,
-        max_epochs=_epochs(small=small, quick=quick),
-        n_candidates=3 if quick else 6,
+        default_seeds=budget["seeds"],
+        max_epochs=budget["max_epochs"],
+        n_candidates=budget["n_candidates"],
         search_train=searched - search_test,
         search_test=search_test,
         n_splits=1,
-        batch_sizes=_batch_sizes(searched - search_test, small=small),
-        widths=(0.5, 1.0) if quick else (0.5, 1.0, 2.0),
-        n_repeats=50 if quick else 100,
-        # One thread keeps seconds comparable: small steps hardly gain from a second one, and on
-        # a busy machine threads that wait for each other cost a tenfold.
-        n_threads=1,
+        batch_sizes=_batch_sizes(budget["batch_sizes"], searched - search_test),
+        widths=tuple(budget["widths"]),
+        grid_lr=tuple(budget["grid_lr"]),
+        grid_widths=tuple(budget["grid_widths"]),
+        n_repeats=budget["n_repeats"],
+        n_threads=file["n_threads"],
+        recipes=file["techniques"],
     )
 
 
@@ -129,22 +153,9 @@ def _check_classes(dataset: Any) -> int:
     return len(labels)
 
 
-def _searched(*, small: bool, quick: bool) -> int:
-    if small:
-        return 1_000 if quick else SMALL
-    return 3_000 if quick else 6_000
-
-
-def _batch_sizes(n_fitted: int, *, small: bool) -> tuple[int, ...]:
+def _batch_sizes(sizes: Sequence[int], n_fitted: int) -> tuple[int, ...]:
     """Sizes to choose from; a candidate is fitted on `n_fitted` images, and no batch exceeds it."""
-    sizes = (32, 64) if small else (64, 128, 256)
     return tuple(size for size in sizes if size <= n_fitted) or (n_fitted,)
-
-
-def _epochs(*, small: bool, quick: bool) -> int:
-    if small:
-        return 3 if quick else 7
-    return 1 if quick else 3
 
 
 def _fingerprint(dataset: Any) -> str:

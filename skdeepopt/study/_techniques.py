@@ -10,11 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.stats import loguniform, uniform
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, StratifiedShuffleSplit
+from sklearn.model_selection import (
+    GridSearchCV,
+    RandomizedSearchCV,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+)
 
 from skdeepopt.data._layout import infer_layout
 from skdeepopt.estimators._cnn import CNNClassifier
@@ -23,21 +28,24 @@ from skdeepopt.meta._packed import PackedEstimator
 from skdeepopt.meta._pruned import PrunedEstimator
 from skdeepopt.meta._quantized import QuantizedEstimator
 from skdeepopt.meta._transferred import TransferEstimator
+from skdeepopt.preprocessing._augmenter import ImageAugmenter
 from skdeepopt.report._table import BASELINE
+from skdeepopt.search._bayes import BayesSearchCV
 from skdeepopt.study._setting import StudySetting
+from skdeepopt.study._setting_file import read_setting_file
+from skdeepopt.study._together import together
 
-__all__ = ["TECHNIQUES", "Technique", "technique"]
+__all__ = ["TECHNIQUES", "TOGETHER", "Technique", "technique"]
 
 Build = Callable[[StudySetting, int], Any]
 
-FEW = 5
-"""Labels of each class where labels are few."""
+Kind = Literal["single", "search", "combination"]
 
-FEW_EPOCHS = 100
-"""Passes over so few images, with and without a pretrained network: some hundred steps."""
+_FEW = read_setting_file()["techniques"]["few_labels"]["labels_per_class"]
 
-STUDENT_WIDTHS = 0.25
-"""Of the student, as a share of the teacher's: less than a tenth of the parameters."""
+BASELINE_FEW = f"{BASELINE}, few labels"
+
+TOGETHER = "all together"
 
 
 def _runs_on_any(dataset: Any) -> str:
@@ -56,8 +64,13 @@ class Technique:
         What it does, in a line.
     build : callable
         ``build(setting, seed)`` returns an unfitted estimator.
+    kind : {"single", "search", "combination"}, default="single"
+        One technique; one that tries settings, with a budget of several trainings; or several
+        techniques in a stack.
     labels_per_class : int or None, default=None
         Training images of each class that it sees, drawn by the seed; None is all.
+    against : str, default="baseline"
+        Technique that its changes are taken against.
     left_out : callable
         ``left_out(dataset)`` says why the technique does not run on a data set; empty where it
         does, as on any by default.
@@ -66,7 +79,9 @@ class Technique:
     name: str
     summary: str
     build: Build
+    kind: Kind = "single"
     labels_per_class: int | None = None
+    against: str = BASELINE
     left_out: Callable[[Any], str] = _runs_on_any
 
     def __post_init__(self) -> None:
@@ -94,22 +109,23 @@ def _baseline(setting: StudySetting, seed: int) -> Any:
     return _network(setting, seed)
 
 
-@technique("grid search", "every combination of a few values")
+@technique("grid search", "every combination of a few values", kind="search")
 def _grid_search(setting: StudySetting, seed: int) -> Any:
-    lr = [0.003, 0.01, 0.03] if setting.quick else [0.005, 0.02]
-    grid = {"lr": lr, "widths": [1.0] if setting.quick else list(setting.widths)}
+    grid = {"lr": list(setting.grid_lr), "widths": list(setting.grid_widths)}
     return GridSearchCV(_network(setting, seed), grid, cv=_splits(setting, seed))
 
 
-@technique("random search", "settings drawn at random")
+@technique("random search", "settings drawn at random", kind="search")
 def _random_search(setting: StudySetting, seed: int) -> Any:
+    ranges = setting.recipes["tuning"]
+    lowest, highest = ranges["dropout"]
     space = {
-        "lr": loguniform(2e-3, 3e-2),
-        "weight_decay": loguniform(1e-4, 1e-1),
+        "lr": loguniform(*ranges["lr"]),
+        "weight_decay": loguniform(*ranges["weight_decay"]),
         "batch_size": list(setting.batch_sizes),
         "widths": list(setting.widths),
-        "dropout": uniform(0.0, 0.3),
-        "label_smoothing": [0.0, 0.05, 0.1],
+        "dropout": uniform(lowest, highest - lowest),
+        "label_smoothing": ranges["label_smoothing"],
     }
     return RandomizedSearchCV(
         _network(setting, seed),
@@ -120,18 +136,16 @@ def _random_search(setting: StudySetting, seed: int) -> Any:
     )
 
 
-@technique("Bayesian search", "settings that a model of the earlier ones suggests")
+@technique("Bayesian search", "settings that a model of the earlier ones suggests", kind="search")
 def _bayesian_search(setting: StudySetting, seed: int) -> Any:
-    from skopt import BayesSearchCV
-    from skopt.space import Categorical, Real
-
+    ranges = setting.recipes["tuning"]
     space = {
-        "lr": Real(2e-3, 3e-2, prior="log-uniform"),
-        "weight_decay": Real(1e-4, 1e-1, prior="log-uniform"),
-        "batch_size": Categorical(setting.batch_sizes),
-        "widths": Categorical(setting.widths),
-        "dropout": Real(0.0, 0.3),
-        "label_smoothing": Categorical([0.0, 0.05, 0.1]),
+        "lr": (*ranges["lr"], "log-uniform"),
+        "weight_decay": (*ranges["weight_decay"], "log-uniform"),
+        "batch_size": list(setting.batch_sizes),
+        "widths": list(setting.widths),
+        "dropout": tuple(ranges["dropout"]),
+        "label_smoothing": ranges["label_smoothing"],
     }
     return BayesSearchCV(
         _network(setting, seed),
@@ -139,62 +153,66 @@ def _bayesian_search(setting: StudySetting, seed: int) -> Any:
         n_iter=setting.n_candidates,
         cv=_splits(setting, seed),
         random_state=seed,
-        # skopt begins with ten random settings, which here would leave none to be suggested.
-        optimizer_kwargs={"n_initial_points": max(2, setting.n_candidates // 2)},
     )
 
 
-@technique("pruned, weights", "nine weights of ten set to zero, for a smaller file")
+@technique("pruned, weights", "most weights set to zero, for a smaller file")
 def _pruned_weights(setting: StudySetting, seed: int) -> Any:
+    recipe = setting.recipes["pruned_weights"]
     return PrunedEstimator(
-        _network(setting, seed),
-        pruning_ratio=0.9,
+        _network(setting, seed, recipe["base_passes"]),
+        pruning_ratio=recipe["pruning_ratio"],
         granularity="weight",
         criterion="lamp",
-        finetune_epochs=setting.max_epochs,
+        finetune_epochs=setting.passes(recipe["passes"]),
         random_state=seed,
     )
 
 
-@technique("pruned, channels", "channels removed until a quarter of the multiply-adds is left")
+@technique("pruned, channels", "channels removed until a part of the multiply-adds is left")
 def _pruned_channels(setting: StudySetting, seed: int) -> Any:
+    recipe = setting.recipes["pruned_channels"]
     return PrunedEstimator(
-        _network(setting, seed),
-        pruning_ratio=0.75,
+        _network(setting, seed, recipe["base_passes"]),
+        pruning_ratio=recipe["pruning_ratio"],
         granularity="channel",
         scope="multiply_adds",
-        finetune_epochs=setting.max_epochs,
+        finetune_epochs=setting.passes(recipe["passes"]),
         random_state=seed,
     )
 
 
-@technique("quantized, after training", "weights and what flows between layers in 8 bits")
+@technique("quantized, after training", "weights and what flows between layers in few bits")
 def _quantized_after(setting: StudySetting, seed: int) -> Any:
-    return QuantizedEstimator(_network(setting, seed), random_state=seed)
+    recipe = setting.recipes["quantized_after_training"]
+    base = _network(setting, seed, recipe["base_passes"])
+    return QuantizedEstimator(base, scheme=recipe["scheme"], random_state=seed)
 
 
-@technique("quantized, in training", "weights in 4 bits, trained on with the rounding")
+@technique("quantized, in training", "weights in fewer bits, trained on with the rounding")
 def _quantized_in_training(setting: StudySetting, seed: int) -> Any:
+    recipe = setting.recipes["quantized_in_training"]
     return QuantizedEstimator(
-        _network(setting, seed),
-        scheme="int4",
+        _network(setting, seed, recipe["base_passes"]),
+        scheme=recipe["scheme"],
         method="training",
-        finetune_epochs=max(1, setting.max_epochs // 2),
+        finetune_epochs=setting.passes(recipe["passes"]),
         random_state=seed,
     )
 
 
-@technique("pruned and quantized", "channels removed, and the rest in 8 bits")
+@technique("pruned and quantized", "channels removed, and the rest in 8 bits", kind="combination")
 def _pruned_and_quantized(setting: StudySetting, seed: int) -> Any:
-    return QuantizedEstimator(_pruned_channels(setting, seed), random_state=seed)
+    scheme = setting.recipes["pruned_and_quantized"]["scheme"]
+    return QuantizedEstimator(_pruned_channels(setting, seed), scheme=scheme, random_state=seed)
 
 
 @technique("packed", "about one bit a weight, with the length of the file in the loss")
 def _packed(setting: StudySetting, seed: int) -> Any:
+    recipe = setting.recipes["packed"]
     return PackedEstimator(
-        _network(setting, seed),
-        # What is left of the weights is found while they train: twice the passes of a pruning.
-        finetune_epochs=2 * setting.max_epochs,
+        _network(setting, seed, recipe["base_passes"]),
+        finetune_epochs=setting.passes(recipe["passes"]),
         random_state=seed,
     )
 
@@ -210,45 +228,81 @@ def _no_digits(dataset: Any) -> str:
     if dataset.name != "digits":
         return "the setting of few labels is for the digits"
     fewest = np.unique(dataset.y_train, return_counts=True)[1].min()
-    return "" if fewest >= FEW else f"a class has {fewest} training images"
+    return "" if fewest >= _FEW else f"a class has {fewest} training images"
 
 
 @technique("transferred", "from a network that has seen MNIST", left_out=_seen_before)
 def _transferred(setting: StudySetting, seed: int) -> Any:
-    return TransferEstimator(max_epochs=setting.max_epochs, random_state=seed)
+    passes = setting.passes(setting.recipes["transferred"]["passes"])
+    return TransferEstimator(max_epochs=passes, random_state=seed)
 
 
 @technique("distilled", "a tenth of the parameters, taught by the baseline")
 def _distilled(setting: StudySetting, seed: int) -> Any:
-    # A small network needs more passes, and each costs a fraction of the teacher's.
-    student = _network(setting, seed).set_params(
-        max_epochs=3 * setting.max_epochs, widths=STUDENT_WIDTHS
-    )
+    recipe = setting.recipes["distilled"]
+    student = _network(setting, seed, recipe["passes"]).set_params(widths=recipe["widths"])
     return DistilledEstimator(student, _network(setting, seed), random_state=seed)
 
 
 @technique(
-    "baseline, few labels",
-    f"the baseline on {FEW} labels of each class",
-    labels_per_class=FEW,
+    TOGETHER,
+    "transferred where its source has not seen the data, tuned, pruned and quantized",
+    kind="combination",
+)
+def _all_together(setting: StudySetting, seed: int) -> Any:
+    return together(setting, seed)
+
+
+@technique(
+    BASELINE_FEW,
+    f"the baseline on {_FEW} labels of each class",
+    labels_per_class=_FEW,
+    against=BASELINE_FEW,
     left_out=_no_digits,
 )
 def _baseline_few(setting: StudySetting, seed: int) -> Any:
-    return CNNClassifier(max_epochs=FEW_EPOCHS, random_state=seed)
+    return CNNClassifier(max_epochs=setting.recipes["few_labels"]["max_epochs"], random_state=seed)
+
+
+@technique(
+    "tuned, few labels",
+    f"settings drawn at random, with changed images among them, on the same {_FEW} labels",
+    kind="search",
+    labels_per_class=_FEW,
+    against=BASELINE_FEW,
+    left_out=_no_digits,
+)
+def _tuned_few(setting: StudySetting, seed: int) -> Any:
+    recipe = setting.recipes["few_labels"]
+    space = {
+        "lr": loguniform(*recipe["lr"]),
+        "max_epochs": recipe["tuned_epochs"],
+        "augment": [None, ImageAugmenter(**recipe["augment"])],
+        "label_smoothing": setting.recipes["tuning"]["label_smoothing"],
+    }
+    return RandomizedSearchCV(
+        CNNClassifier(random_state=seed),
+        space,
+        n_iter=recipe["n_candidates"],
+        cv=StratifiedKFold(recipe["n_folds"], shuffle=True, random_state=seed),
+        random_state=seed,
+    )
 
 
 @technique(
     "transferred, few labels",
-    f"from a network that has seen MNIST, on the same {FEW} labels of each class",
-    labels_per_class=FEW,
+    f"from a network that has seen MNIST, on the same {_FEW} labels of each class",
+    labels_per_class=_FEW,
+    against=BASELINE_FEW,
     left_out=_no_digits,
 )
 def _transferred_few(setting: StudySetting, seed: int) -> Any:
-    return TransferEstimator(max_epochs=FEW_EPOCHS, random_state=seed)
+    epochs = setting.recipes["few_labels"]["transferred_epochs"]
+    return TransferEstimator(max_epochs=epochs, random_state=seed)
 
 
-def _network(setting: StudySetting, seed: int) -> CNNClassifier:
-    return CNNClassifier(max_epochs=setting.max_epochs, random_state=seed)
+def _network(setting: StudySetting, seed: int, share: float = 1.0) -> CNNClassifier:
+    return CNNClassifier(max_epochs=setting.passes(share), random_state=seed)
 
 
 def _splits(setting: StudySetting, seed: int) -> StratifiedShuffleSplit:

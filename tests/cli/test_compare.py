@@ -191,7 +191,7 @@ def test_rows_of_few_labels_are_told_and_left_out_of_the_chart(
 ):
     charted = []
     monkeypatch.setattr(
-        "skdeepopt.report.write_chart", lambda path, rows, title: charted.extend(rows)
+        "skdeepopt.report.write_chart", lambda path, rows, **_: charted.extend(rows)
     )
     fake_study["few"] = dataclasses.replace(fake_study["baseline"], name="few", labels_per_class=3)
 
@@ -200,6 +200,42 @@ def test_rows_of_few_labels_are_told_and_left_out_of_the_chart(
     assert "few: 3 training images of each class" in capsys.readouterr().out
     assert [cell[0] for cell in without_clock(out)] == ["baseline", "grid search", "few"]
     assert [row.technique for row in charted] == ["baseline", "grid search"]
+
+
+def test_the_studys_figures_stand_beside_what_was_measured(fake_study, compare, capsys):
+    _, out = compare("--seeds", "2")
+
+    first, second = capsys.readouterr().out.split("\n\ntechnique")[-2:]
+    grid = next(line for line in first.splitlines() if line.startswith("grid search"))
+    document = json.loads((out / "results.json").read_text())
+    study = document["techniques"][1]["study"]
+    assert "study" in first.splitlines()[0]
+    assert {"+10", "-5"} <= set(grid.split())
+    assert "grid search" in second
+    assert (study["accuracy"]["percent"], study["model_seconds"]["percent"]) == (10, -5)
+    assert document["techniques"][0]["study"] is None
+
+
+def test_all_together_is_held_against_the_best_single_technique(fake_study, compare, capsys):
+    baseline = fake_study["baseline"]
+    fake_study["grid search"] = dataclasses.replace(fake_study["grid search"], kind="search")
+    fake_study["pruned"] = dataclasses.replace(baseline, name="pruned")
+    fake_study["all together"] = dataclasses.replace(
+        baseline, name="all together", kind="combination"
+    )
+
+    _, out = compare("--seeds", "2")
+
+    found = json.loads((out / "results.json").read_text())["together"]
+    assert found["best_single"] == "pruned"
+    assert found["against_best_single"][0]["verdict"] == "same"
+    assert "all together, against pruned" in capsys.readouterr().out
+
+
+def test_the_number_of_seeds_is_that_of_the_setting_where_none_is_given(fake_study, compare):
+    _, out = compare("--quick")
+
+    assert {cell[1] for cell in without_clock(out)} == {0}
 
 
 FITTING = "estimator.fit(X, y)"
@@ -212,7 +248,7 @@ def test_a_quick_comparison_of_the_real_techniques_runs_and_stops_on_ctrl_c(tmp_
     command = [sys.executable, "-m", "skdeepopt", "compare", "--quick", "--out", str(out)]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        next(line for line in process.stdout if line.startswith("[ 2/42]"))
+        next(line for line in process.stdout if line.startswith("[ 2/16]"))
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
     stopped_at = len(without_clock(out))
@@ -221,10 +257,10 @@ def test_a_quick_comparison_of_the_real_techniques_runs_and_stops_on_ctrl_c(tmp_
 
     assert process.returncode == 130
     assert "goes on from" in rest
-    assert 2 <= stopped_at < 42
+    assert 2 <= stopped_at < 16
     assert done.returncode == 0, done.stderr
-    assert f"holds {stopped_at} of 42 trainings" in done.stdout
-    assert len(without_clock(out)) == 42
+    assert f"holds {stopped_at} of 16 trainings" in done.stdout
+    assert len(without_clock(out)) == 16
     # Where integers are slower than float, which is up to the machine, a warning says so.
     told = [line for line in done.stderr.splitlines() if line.strip() != FITTING]
     assert all("QuantizedEstimator: Only the weights are rounded" in line for line in told)

@@ -16,7 +16,14 @@ def exit_code(*arguments):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["compare", "--help"], ["inspect", "--help"], ["--version"]]
+    "arguments",
+    [
+        ["--help"],
+        ["compare", "--help"],
+        ["optimize", "--help"],
+        ["inspect", "--help"],
+        ["--version"],
+    ],
 )
 def test_help_and_version_come_without_torch(arguments):
     code = (

@@ -55,6 +55,18 @@ def make_cell():
     return _cell
 
 
+@pytest.fixture(scope="session")
+def make_timed():
+    """Cell that knows how long its model was trained, as those of a study do."""
+
+    def make(technique, seed, accuracy=0.9, seconds=2.0, fit_seconds=None):
+        cell = _cell(technique, seed, accuracy, seconds if fit_seconds is None else fit_seconds)
+        time = Measurement(seconds, "s", (seconds, seconds), "one run", 1)
+        return dataclasses.replace(cell, figures={**cell.figures, "model_seconds": time})
+
+    return make
+
+
 def _report(ratio=0.5, n_layers=2, scores=(0.99, 0.98), sizes=(100_000, 40_000), **changes):
     kept = max(1, round(100 * (1 - ratio)))
     layers = tuple(

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from skdeepopt.report._chart import write_chart
+from skdeepopt.report._claims import Claim
 from skdeepopt.report._table import build_rows
 
 ORDER = ["baseline", "grid search", "pruned"]
@@ -30,6 +31,17 @@ def test_the_chart_is_a_png_of_panels_side_by_side(make_cell, tmp_path, n_seeds)
 
     width, height = size_of_png(tmp_path / "chart.png")
     assert width > 2 * height > 1000
+
+
+def test_what_the_study_says_stands_below_and_takes_more_room_for_more_rows(make_timed, tmp_path):
+    rows = build_rows([make_timed(name, 0) for name in ORDER], ORDER)
+    claims = {"pruned": Claim("pruning", 5, -20)}
+
+    def height_with(compared):
+        write_chart(tmp_path / "chart.png", rows, title="", claims=claims, compared=compared)
+        return size_of_png(tmp_path / "chart.png")[1]
+
+    assert height_with([]) < height_with(rows[-1:]) < height_with(rows[-2:])
 
 
 def test_equal_techniques_at_full_accuracy_can_be_drawn(make_cell, tmp_path):

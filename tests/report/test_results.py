@@ -7,7 +7,9 @@ import stat
 import numpy as np
 import pytest
 
+from skdeepopt.report._claims import Claim
 from skdeepopt.report._results import results_document, write_bytes, write_csv, write_json
+from skdeepopt.report._standing import rivals
 from skdeepopt.report._table import build_rows
 
 ORDER = ["baseline", "pruned"]
@@ -38,6 +40,46 @@ def test_the_csv_file_has_a_line_per_technique_and_figure(cells, tmp_path):
     assert {line["technique"] for line in lines} == set(ORDER)
     assert float(lines[0]["mean"]) == rows[0].summaries["accuracy"].mean
     assert lines[0]["change_kind"] == "difference"
+
+
+CLAIMS = {"pruned": Claim("pruning", 15, -20, begins_trained=True)}
+
+
+@pytest.fixture
+def timed(make_timed):
+    return [make_timed(name, 0, 0.9, seconds) for name, seconds in zip(ORDER, (2, 3), strict=True)]
+
+
+def test_the_studys_figures_stand_beside_the_measured_ones(timed):
+    document = results_document(build_rows(timed, ORDER), timed, about={}, claims=CLAIMS)
+
+    baseline, pruned = document["techniques"]
+    assert baseline["study"] is None
+    assert pruned["study"]["group"] == "pruning"
+    assert pruned["study"]["accuracy"]["percent"] == 15
+    assert pruned["study"]["accuracy"]["bound_percent"] == pytest.approx(100 / 9)
+    assert pruned["study"]["model_seconds"]["can_be_reached"] is False
+    assert pruned["percent"]["model_seconds"]["value"] == pytest.approx(50)
+
+
+def test_the_csv_file_says_the_studys_figures_and_why_they_are_out_of_reach(timed, tmp_path):
+    write_csv(tmp_path / "results.csv", build_rows(timed, ORDER), claims=CLAIMS)
+
+    with (tmp_path / "results.csv").open(newline="") as file:
+        lines = {(line["technique"], line["figure"]): line for line in csv.DictReader(file)}
+    time = lines["pruned", "model_seconds"]
+    assert (time["percent"], time["study_percent"], time["against"]) == ("50.0", "-20", "baseline")
+    assert "whole training" in time["out_of_reach"]
+    assert lines["pruned", "file_bytes"]["study_percent"] == ""
+
+
+def test_how_all_together_stand_is_in_the_document(timed):
+    found = rivals(timed, "pruned", singles=["baseline"], others=["baseline"])
+
+    document = results_document(build_rows(timed, ORDER), timed, about={}, found=found)
+
+    assert document["together"]["best_single"] == "baseline"
+    assert json.dumps(document, allow_nan=False)
 
 
 def test_json_takes_numpy_numbers_and_refuses_nan(tmp_path):

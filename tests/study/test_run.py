@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import joblib
 import pytest
 from hypothesis import given
@@ -71,9 +73,17 @@ def test_a_cell_knows_what_was_chosen_and_where_it_ran(tmp_path, setting, datase
 
     assert set(search.chosen) == {"alpha"}
     assert {"machine", "versions", "date"} <= set(search.context)
-    assert search.figures["refit_seconds"].value < search.figures["fit_seconds"].value
+    assert search.figures["model_seconds"].value < search.figures["fit_seconds"].value
     assert search.figures["file_bytes"].value == (tmp_path / search.model).stat().st_size
     assert search.figures["accuracy"].n == len(dataset.X_test)
+
+
+def test_without_a_search_the_model_takes_all_of_fit(tmp_path, setting, dataset, techniques):
+    store = run_all(tmp_path, setting, dataset, techniques[:1], n_seeds=1)
+
+    figures = store.find("baseline", 0).figures
+
+    assert figures["model_seconds"] == figures["fit_seconds"]
 
 
 def test_a_training_cut_short_leaves_no_cell(tmp_path, setting, dataset, techniques):
@@ -132,13 +142,28 @@ def test_few_labels_are_the_same_for_all_techniques_and_others_for_another_seed(
     assert one == two != other
 
 
-def test_warming_up_trains_on_some_images_of_every_class(setting, dataset):
+def test_warming_up_trains_each_kind_of_estimator_once_on_some_images_of_every_class(
+    setting, dataset
+):
     built = []
 
     def build(setting, seed):
         built.append(GaussianNB())
-        return built[0]
+        return built[-1]
 
-    warm_up(Task(Technique("baseline", "", build), 0), setting, dataset)
+    warm = set()
+    for name in ("baseline", "like it"):
+        warm_up(Task(Technique(name, "", build), 0), setting, dataset, warm)
 
-    assert built[0].class_count_.tolist() == [3, 3, 3]
+    fitted = [model.class_count_.tolist() for model in built if hasattr(model, "class_count_")]
+    assert fitted == [[3, 3, 3]]
+    assert warm == {GaussianNB}
+
+
+def test_a_search_is_not_warmed_up(setting, dataset, techniques):
+    search = dataclasses.replace(techniques[1], kind="search")
+    warm = set()
+
+    warm_up(Task(search, 0), setting, dataset, warm)
+
+    assert not warm

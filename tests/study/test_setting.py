@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skdeepopt.datasets._dataset import ImageDataset
+from skdeepopt.estimators._cnn import CNNClassifier
 from skdeepopt.exceptions import DatasetError
-from skdeepopt.study._setting import StudySetting, setting_for
+from skdeepopt.study._setting import CONFIG_VERSION, StudySetting, setting_for
 
 
 def images(n_train, labels=(0, 1), name="toy", value=0):
@@ -39,6 +41,28 @@ def test_a_quick_study_costs_less(n_train):
 
     assert quick.max_epochs < full.max_epochs
     assert quick.n_candidates < full.n_candidates
+
+
+@given(st.sampled_from([300, 60_000]), st.booleans(), st.floats(0, 5))
+def test_a_share_of_the_passes_is_none_only_where_it_is_zero(n_train, quick, share):
+    setting = setting_for(images(n_train), quick=quick)
+
+    assert (setting.passes(share) == 0) == (share == 0)
+    assert abs(setting.passes(share) - share * setting.max_epochs) <= 1
+
+
+def test_the_baseline_of_small_data_has_its_default_passes():
+    assert setting_for(images(300), quick=False).max_epochs == CNNClassifier().max_epochs
+
+
+def test_a_plain_setting_holds_every_entry_of_the_file_by_name():
+    setting = setting_for(images(9), quick=True)
+
+    plain = setting.to_plain()
+
+    assert json.loads(json.dumps(plain)) == plain
+    assert plain["pruned_channels.pruning_ratio"] == 0.75
+    assert plain["version"] == CONFIG_VERSION
 
 
 def test_other_pixels_and_other_labels_are_noticed():

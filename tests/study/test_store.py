@@ -7,6 +7,7 @@ import pytest
 
 from skdeepopt.measurement._record import Measurement
 from skdeepopt.report._cells import Cell
+from skdeepopt.study._setting import CONFIG_VERSION
 from skdeepopt.study._store import CellStore
 
 
@@ -70,8 +71,9 @@ def test_more_seeds_go_on_and_fewer_are_refused(open_store):
     [
         ({"data": "mnist"}, "data = 'toy', this one has data = 'mnist'"),
         ({"quick": False}, "quick = True, this one has quick = False"),
-        ({"version": 99}, "version = 3, this one has version = 99"),
+        ({"version": 99}, f"version = {CONFIG_VERSION}, this one has version = 99"),
         ({"max_epochs": 77}, "max_epochs"),
+        ({"recipes": {"packed": {"passes": 77}}}, "packed.passes = 1.0, this one .* = 77"),
         ({"fingerprint": "0"}, "fingerprint"),
         ({"machine": "another"}, "machine"),
     ],

@@ -8,6 +8,8 @@ from sklearn.base import clone
 
 from skdeepopt.study._techniques import TECHNIQUES, Technique, technique
 
+FEW = {"baseline, few labels", "tuned, few labels", "transferred, few labels"}
+
 
 def test_the_baseline_comes_first_and_the_searches_follow():
     assert list(TECHNIQUES)[:4] == ["baseline", "grid search", "random search", "Bayesian search"]
@@ -33,7 +35,7 @@ def test_building_leaves_the_global_random_state_alone(name, setting):
     assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
 
 
-@pytest.mark.parametrize("name", [n for n in TECHNIQUES if n.endswith("search")])
+@pytest.mark.parametrize("name", [n for n in TECHNIQUES if n.endswith(" search")])
 def test_a_search_judges_candidates_on_the_drawn_images_alone(name, setting, dataset):
     splitter = TECHNIQUES[name].build(setting, 0).cv
 
@@ -70,8 +72,8 @@ def named(dataset, name, shape=(8, 8)):
     ("data", "left_out"),
     [
         ("digits", set()),
-        ("mnist", {"transferred", "baseline, few labels", "transferred, few labels"}),
-        ("cifar10", {"baseline, few labels", "transferred, few labels"}),
+        ("mnist", {"transferred", *FEW}),
+        ("cifar10", FEW),
     ],
 )
 def test_what_has_seen_the_data_or_is_not_about_them_is_left_out_with_a_reason(
@@ -107,11 +109,38 @@ def test_a_class_with_fewer_than_few_images_leaves_the_rows_out(dataset):
     assert "4 training images" in TECHNIQUES["baseline, few labels"].left_out(few)
 
 
-def test_with_few_labels_both_see_the_same_and_as_often(setting):
-    alone, transferred = (TECHNIQUES[f"{name}, few labels"] for name in ("baseline", "transferred"))
+def test_with_few_labels_all_see_the_same_and_are_held_against_their_own_baseline():
+    few = [TECHNIQUES[name] for name in FEW]
 
-    assert alone.labels_per_class == transferred.labels_per_class == 5
-    assert alone.build(setting, 0).max_epochs == transferred.build(setting, 0).max_epochs
+    assert {technique.labels_per_class for technique in few} == {5}
+    assert {technique.against for technique in few} == {"baseline, few labels"}
+
+
+def test_a_transfer_needs_half_of_the_passes_where_labels_are_few(setting):
+    alone, transferred = (
+        TECHNIQUES[f"{name}, few labels"].build(setting, 0) for name in ("baseline", "transferred")
+    )
+
+    assert transferred.max_epochs == alone.max_epochs / 2
+
+
+def test_passes_before_and_after_the_channels_go_are_as_many_as_the_baselines(setting):
+    whole = dataclasses.replace(setting, max_epochs=10)
+
+    pruned = TECHNIQUES["pruned, channels"].build(whole, 0)
+
+    assert pruned.estimator.max_epochs + pruned.finetune_epochs == 10
+
+
+def test_what_has_more_training_or_more_techniques_is_no_single_one():
+    kinds = {name: technique.kind for name, technique in TECHNIQUES.items()}
+
+    assert {name for name, kind in kinds.items() if kind == "search"} == {
+        *("grid search", "random search", "Bayesian search", "tuned, few labels"),
+    }
+    assert {name for name, kind in kinds.items() if kind == "combination"} == {
+        *("pruned and quantized", "all together"),
+    }
 
 
 def test_the_student_has_at_most_a_tenth_of_its_teachers_parameters(setting):

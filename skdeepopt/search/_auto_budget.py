@@ -1,0 +1,87 @@
+"""How much of a time budget is left, and how many passes over the data fit into it."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+
+__all__ = ["Budget"]
+
+_MARGIN = 1.25
+"""Times as long as expected that a training may take."""
+
+_RESERVE = 0.04
+_MOST_RESERVED = 3.0
+"""Share of the budget, and seconds at most, kept for the last measurements."""
+
+_GUESSES = {
+    "quick": 1.0,
+    "base": 1.0,
+    "transferred": 3.0,
+    "packed": 1.5,
+    "pruned": 1.5,
+    "distilled": 1.5,
+    "quantized by training": 3.0,
+}
+"""Seconds of a pass by those of the base, before one of the kind has been measured."""
+
+
+@dataclass
+class Budget:
+    """Seconds from now on, and what a pass over the training part takes in each kind of recipe.
+
+    Passes that fit easily are never cut, so that small data take the same course every time: the
+    clock only says whether they fit.
+
+    Parameters
+    ----------
+    seconds : float
+
+    Examples
+    --------
+    >>> budget = Budget(100.0)
+    >>> budget.learn("base", 2.0)
+    >>> 35 < budget.passes_left("base") < 40
+    True
+    """
+
+    seconds: float
+    began: float = field(default_factory=time.perf_counter)
+    rates: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def spent(self) -> float:
+        """Seconds since it began."""
+        return time.perf_counter() - self.began
+
+    @property
+    def left(self) -> float:
+        """Seconds, less those for the last measurements."""
+        return self.seconds - min(_RESERVE * self.seconds, _MOST_RESERVED) - self.spent
+
+    def passes_left(self, kind: str, share: float = 1.0) -> float:
+        """Passes of a kind that a share of the time that is left suffices for.
+
+        Parameters
+        ----------
+        kind : str
+            Of a recipe.
+        share : float, default=1.0
+        """
+        left = share * self.left
+        if left <= 0:
+            return 0.0
+        rate = self.rates.get(kind, self.rates.get("base", 0.0) * _GUESSES.get(kind, 1.0))
+        return left / (_MARGIN * rate) if rate else math.inf
+
+    def learn(self, kind: str, seconds: float) -> None:
+        """What a pass took.
+
+        Parameters
+        ----------
+        kind : str
+            "quick" is a guess of what the base will take.
+        seconds : float
+        """
+        self.rates["base" if kind == "quick" else kind] = seconds
