@@ -192,6 +192,73 @@ def _unlabelled(results: Record) -> str:
     return f"{with_unlabelled} % ({n_seeds} seeds); without the unlabelled images {alone} %"
 
 
+def _search_epochs(results: Record) -> str:
+    """Epochs until random search's final score, as shares of what random search trained."""
+    figures = results["figures"]
+    n_seeds = figures["random"]["accuracy"]["n"]
+
+    def told(name: str) -> str:
+        share = figures[name]["until_random_any"]
+        missed = n_seeds - share["n_reached"]
+        never = f", {missed} of {n_seeds} seeds never" if missed else ""
+        mean = f"{share['mean_share_of_budget']:.2f}x in the mean"
+        return f"{name} {share['median_share_of_budget']:.2f}x ({mean}{never})"
+
+    return "; ".join(told(name) for name in _searches(figures) if name != "random")
+
+
+def _search_accuracy(results: Record) -> str:
+    figures = results["figures"]
+    told = (f"{n} {_plus_minus(figures[n]['accuracy'], 2, 100)} %" for n in _searches(figures))
+    return "; ".join(told)
+
+
+def _search_overhead(results: Record) -> str:
+    figures = results["figures"]
+    names = [name for name in _searches(figures) if name in (*OURS, "optuna", "skopt")]
+    return "; ".join(f"{n} {_plus_minus(figures[n]['overhead'], 1, 100)} %" for n in names)
+
+
+def _searches(figures: Record) -> list[str]:
+    """Ours first, then the peers."""
+    return [name for name in (*OURS, *PEERS) if name in figures]
+
+
+def _search_resumed(results: Record) -> str:
+    return "; ".join(
+        f"{name}: {f['n_same_best']} of {f['n_kills']} with the same best candidate, "
+        f"{f['n_finished_again']} finished trainings repeated"
+        for name, f in results["figures"].items()
+    )
+
+
+def _search_failures(results: Record) -> str:
+    return "; ".join(
+        f"{name}: {f['n_results']} results and {f['n_named_reasons']} named reasons of "
+        f"{f['n_candidates']}"
+        for name, f in results["figures"].items()
+    )
+
+
+def _optimized(results: Record) -> str:
+    figures = results["figures"]
+    before, after = figures["baseline"], figures["optimized"]
+    return (
+        f"file {figures['file_bytes_ratio']['mean']:.0f}x smaller "
+        f"({figures['file_bytes_ratio']['min']:.0f}x at least), latency "
+        f"{figures['latency_ms_ratio']['mean']:.1f}x lower "
+        f"({figures['latency_ms_ratio']['min']:.1f}x at least), "
+        f"{_plus_minus(figures['points_lost'], 2)} points lost ({after['accuracy']['n']} seeds); "
+        f"error {_error(before['accuracy'])} before, {_error(after['accuracy'])} after; "
+        f"{after['seconds']['mean']:.0f} s"
+    )
+
+
+def _speedups(results: Record) -> str:
+    kinds = results["kinds"]
+    return "; ".join(f"{kind} {_plus_minus(f['speedup'], 2)}x" for kind, f in kinds.items())
+
+
 def _against_archives(results: Record) -> str:
     shares = {
         form: file["file_bytes"] / min(file["lzma_9e_bytes"], file["zstandard_22_bytes"])
@@ -267,6 +334,16 @@ def _plus_minus(values: Record, digits: int, factor: float = 1.0) -> str:
 MNIST = "MNIST, one thread: seconds of `fit` until {} %, against the usual tutorial recipe in torch"
 RATE = "samples a second of training, {}, against skorch's {}"
 PREDICT = "`predict_proba` of 10,000 images against the bare module in one batch loop, {}"
+OURS = ("hyperband", "bayes", "hyperband random", "hyperband asynchronous")
+PEERS = ("random", "random twice", "optuna", "optuna continued", "skopt", "halving")
+SEARCHED = (("digits", "digits"), ("mnist-6000", "6,000 MNIST images"))
+OPTIMIZED = (
+    ("mnist", "MNIST from a LeNet-5, 20 minutes", "100x and 3.5x within 0.2 points", "300x, 6x"),
+    ("digits", "digits, 2 minutes", "20x smaller, accuracy not lower", ""),
+)
+SEARCH = (
+    "search, {}, 12 dimensions: epochs until random search's final validation score, of its own"
+)
 SKORCH = (("skorch_defaults", "defaults", "1.8x", "2.5x"), ("skorch_fast", "fastest settings"))
 NETS = (("lenet5", "LeNet-5"), ("compact", "compact CNN"))
 CONTROLS = {
@@ -401,6 +478,50 @@ FIGURES = (
         ),
         "1/20",
         "",
+    ),
+    *(
+        figure
+        for name, data in SEARCHED
+        for figure in (
+            Figure(SEARCH.format(data), f"search-{name}", _search_epochs, "1/4", "1/10"),
+            Figure(
+                f"the same: test accuracy of what was found at equal epochs, {data}",
+                f"search-{name}",
+                _search_accuracy,
+                "not below any peer beyond the deviation",
+                "above all",
+            ),
+            Figure(
+                f"the same: share of the seconds outside training and scoring, {data}",
+                f"search-{name}",
+                _search_overhead,
+                "under 5 %",
+                "2 %",
+            ),
+        )
+    ),
+    Figure(
+        "searches killed (`kill -9`) at random moments and resumed",
+        "search_resume",
+        _search_resumed,
+        "same best candidate, no finished one trained again",
+    ),
+    Figure(
+        "searches of 100 candidates of which 30 fail in every way",
+        "search_failures",
+        _search_failures,
+        "70 results, 30 named reasons",
+    ),
+    *(
+        Figure(f"`AutoOptimizer`, {text}", f"auto-{name}", _optimized, must, aim)
+        for name, text, must, aim in OPTIMIZED
+    ),
+    Figure(
+        "candidates on two local workers against one, times as fast",
+        "scaling",
+        _speedups,
+        "1.7x on dask and ray",
+        "1.9x",
     ),
     *(
         Figure(

@@ -71,13 +71,16 @@ class Row:
 
 
 ROWS = {
-    "digits": Row("digits", max_epochs=27, n_trainings=15),
+    # After one pass over so few images all networks still guess.
+    "digits": Row(
+        "digits", max_epochs=27, n_trainings=15, min_epochs=3, left_out=("hyperband random",)
+    ),
     "mnist-6000": Row(
         "mnist",
         max_epochs=27,
         n_trainings=12,
         n_rows=6000,
-        left_out=("hyperband random", "hyperband asynchronous"),
+        left_out=("hyperband random",),
     ),
     # Says in a minute or two whether all methods run.
     "smoke": Row("digits", max_epochs=3, n_trainings=3, n_rows=400),

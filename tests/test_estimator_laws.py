@@ -13,6 +13,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import skopt
 import torch
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -27,12 +28,13 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from skopt import BayesSearchCV
 
 from skdeepopt import (
+    BayesSearchCV,
     CNNClassifier,
     CNNRegressor,
     DistilledEstimator,
+    HyperbandSearchCV,
     ImageAugmenter,
     ImageScaler,
     NeuralClassifier,
@@ -193,6 +195,25 @@ def same(one, other):
 )
 def test_scikit_learns_own_checks_pass(estimator, check):
     # With SCIPY_ARRAY_API=1 in the environment these include the array-API checks.
+    check(estimator)
+
+
+# scikit-learn itself casts targets to whole numbers before it looks for infinite ones.
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
+@parametrize_with_checks(
+    [
+        BayesSearchCV(LogisticRegression(), {"C": (0.1, 1.0)}, n_iter=2, error_score="raise"),
+        HyperbandSearchCV(
+            LogisticRegression(tol=0.1),
+            {"C": (0.1, 1.0)},
+            resource="max_iter",
+            min_resources=50,
+            cv=2,
+            error_score="raise",
+        ),
+    ]
+)
+def test_scikit_learns_own_checks_pass_for_searches(estimator, check):
     check(estimator)
 
 
@@ -473,11 +494,29 @@ SEARCHES = {
     "bayes": lambda model: BayesSearchCV(
         model, {where(model, "lr"): (1e-3, 1e-1, "log-uniform")}, n_iter=2, cv=2, random_state=0
     ),
+    "skopt's bayes": lambda model: skopt.BayesSearchCV(
+        model, {where(model, "lr"): (1e-3, 1e-1, "log-uniform")}, n_iter=2, cv=2, random_state=0
+    ),
+    "hyperband": lambda model: HyperbandSearchCV(
+        model,
+        {where(model, "lr"): (1e-3, 1e-1, "log-uniform")},
+        max_resources=2,
+        factor=2,
+        cv=2,
+        random_state=0,
+    ),
 }
+SLOWER_SEARCHES = {"skopt's bayes", "hyperband"}
 
 
 @some
-@pytest.mark.parametrize("kind", SEARCHES)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=[pytest.mark.slow] if kind in SLOWER_SEARCHES else [])
+        for kind in SEARCHES
+    ],
+)
 def test_searches_find_parameters(estimator, kind):
     model = clone(estimator).set_params(**{where(estimator, "max_epochs"): 1})
 

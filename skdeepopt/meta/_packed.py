@@ -16,7 +16,6 @@ from skdeepopt._validation import check_integer, check_real
 from skdeepopt.engines import check_engine
 from skdeepopt.estimators._keeping import named_messages
 from skdeepopt.layers._weighted import weight_layers
-from skdeepopt.measurement._measure import first_rows
 from skdeepopt.meta._base import DeepWrapper, check_base, innermost, trained_copy
 from skdeepopt.meta._budget import check_drop, held_out_rows, strongest
 from skdeepopt.meta._figures import file_bytes, rows_to_score
@@ -35,9 +34,7 @@ _BITS_A_PARAMETER = 1.0
 """Of the base, that a file takes where no size was asked for."""
 
 _NAME_BYTES = 16
-
-_MOST_COMPARED = 64
-"""Samples that an engine and the module both answer."""
+"""Of the name of an engine that is yet to be chosen, at most."""
 
 
 class PackedEstimator(DeepWrapper):
@@ -260,17 +257,13 @@ class PackedEstimator(DeepWrapper):
             check_engine(self.engine, owner=f"{type(self).__name__}.engine")
 
     def _plan(self) -> PackingPlan:
+        to_come = _NAME_BYTES if self.engine == "auto" else 0
         return PackingPlan(
             epochs=int(self.finetune_epochs),
             alpha=float(self.distillation),
-            size_of=lambda model: self._size_of(model) + self._engine_bytes,
+            size_of=lambda model: self._size_of(model) + to_come,
             owner=type(self).__name__,
         )
-
-    @property
-    def _engine_bytes(self) -> int:
-        """Of the name of the engine that is yet to be chosen, at most."""
-        return _NAME_BYTES if self.engine == "auto" else 0
 
     def _size_of(self, model: Any) -> int:
         """Bytes of the file with a fitted deep estimator in the place of the one inside."""
@@ -304,10 +297,8 @@ class PackedEstimator(DeepWrapper):
 
     def _open(self, model: Any, name: str | None, X: Any = None) -> None:
         """Let an engine answer for a fitted deep estimator, compared on samples where given."""
-        if self.engine is None or name is None or name == "torch":
-            return
-        inputs = None if X is None else model._network_inputs(first_rows(X, _MOST_COMPARED))
-        model._answer_through(packed_engine(model, name, owner=type(self).__name__, inputs=inputs))
+        if self.engine is not None and name != "torch":
+            model._answer_through(packed_engine(model, name, owner=type(self).__name__, X=X))
 
     def _fit_target(self, X: Any, y: Any, sample_weight: Any) -> None:
         dense = self._trained_base((X, y, sample_weight), self._seed())
@@ -400,8 +391,7 @@ class PackedEstimator(DeepWrapper):
     def _restore_state(self, state: Mapping[str, Any]) -> None:
         self.estimator_ = state["estimator"]
         name = state.get("engine", self.engine)
-        if name is not None:
-            self._open(self.estimator_, installed_or_auto(name, owner=type(self).__name__))
+        self._open(self.estimator_, installed_or_auto(name, owner=type(self).__name__))
 
 
 def _counts_bits(hook: TrainingHook | None) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from skdeepopt.engines import Engine, TorchEngine, installed_engines
+from skdeepopt.measurement._measure import first_rows
 from skdeepopt.meta._quantization_plan import QuantizationPlan
 from skdeepopt.quantization._network import Quantization
 from skdeepopt.quantization._scheme import resolve_scheme
@@ -21,9 +22,7 @@ _TOLERANCE = 1e-3
 _CHECKED = 64
 
 
-def packed_engine(
-    model: Any, name: str | None, *, owner: str, inputs: torch.Tensor | None = None
-) -> Engine | None:
+def packed_engine(model: Any, name: str | None, *, owner: str, X: Any = None) -> Engine | None:
     """Engine that answers in float32 as the module does; None where the module itself answers.
 
     Parameters
@@ -34,8 +33,8 @@ def packed_engine(
         None is "torch".
     owner : str
         Who asks; opens every message.
-    inputs : Tensor of shape (n_samples, ...) or None, default=None
-        What both answer to be compared; None compares nothing.
+    X : array-like or None, default=None
+        Samples, the first of which both answer to be compared; None compares nothing.
 
     Raises
     ------
@@ -53,8 +52,9 @@ def packed_engine(
         return None
     try:
         engine = _float_plan(name, owner).engine_for(model, Quantization({}, {}))
-        if engine is not None and inputs is not None:
-            _check_parity(engine, model, inputs[:_CHECKED], owner)
+        if engine is not None and X is not None:
+            inputs = model._network_inputs(first_rows(X, _CHECKED))
+            _check_parity(engine, model, inputs, owner)
     except ValueError as error:
         if name != "auto":
             raise
@@ -63,9 +63,9 @@ def packed_engine(
     return engine
 
 
-def installed_or_auto(name: str, *, owner: str) -> str:
+def installed_or_auto(name: str | None, *, owner: str) -> str | None:
     """The engine of a model file, or what there is in its place, with a warning."""
-    if name in installed_engines():
+    if name is None or name in installed_engines():
         return name
     warnings.warn(
         f"{owner} was fitted with the engine {name!r}, which is not installed here; another one "

@@ -22,7 +22,7 @@ _PANELS = (
 
 _MEASURED, _SAID = COLOURS[0], COLOURS[1]
 
-_WIDEST = 220.0
+_WIDEST = 400.0
 """Per cent up to which a change is drawn in its place; a longer training leaves an arrow."""
 
 

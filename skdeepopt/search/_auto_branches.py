@@ -21,12 +21,15 @@ from skdeepopt.search._auto_sizes import SizeSearch
 __all__ = ["Base", "Branch", "branches_for"]
 
 _IMITATED = 5_000
-"""Bytes from which a packed network gains by imitating its base; with fewer the labels are enough
-to learn. LeNet-5 on MNIST."""
+_LABELLED = 10_000
+"""Bytes from which a packed network gains by imitating its base, and samples below which any does.
+With fewer bytes so many labels are enough to learn: LeNet-5 on MNIST at 2,800 bytes."""
 
 _PACKED_EPOCHS = 1.4
 _PRUNED_EPOCHS = 0.7
 """Passes for a cut, by those of the base."""
+
+_STUDENT_EPOCHS = 1.5
 
 _STUDENTS = (1.0, 0.5, 0.25)
 """Widths of students, by those of the estimator. The first is for a teacher of another kind."""
@@ -45,6 +48,10 @@ class Base:
     engine : str or None
         What can answer for its network, besides torch.
     seed : int
+    n_samples : int
+        That it was trained on.
+    stretch : float, default=1.0
+        Times as many passes as usual, where there are few samples.
     """
 
     row: AutoRow
@@ -52,6 +59,12 @@ class Base:
     epochs: int
     engine: str | None
     seed: int
+    n_samples: int
+    stretch: float = 1.0
+
+    def passes(self, share: float) -> int:
+        """Passes for a cut, as a share of those of the training."""
+        return max(1, round(share * self.stretch * self.epochs))
 
     def cut(self, wrapper: Any, what: str, step: str, kind: str, **parameters: Any) -> Recipe:
         """Recipe that fits a wrapper around the model."""
@@ -155,8 +168,8 @@ class Packing(Branch):
             "packed",
             "packed",
             target_bytes=target,
-            finetune_epochs=max(2, round(_PACKED_EPOCHS * base.epochs)),
-            distillation=0.5 if target >= _IMITATED else 0.0,
+            finetune_epochs=base.passes(_PACKED_EPOCHS),
+            distillation=0.5 if target >= _IMITATED or base.n_samples < _LABELLED else 0.0,
             engine=base.engine,
         )
 
@@ -211,7 +224,7 @@ class Cutting(Branch):
             "pruned",
             pruning_ratio=ratio,
             scope=self.scope,
-            finetune_epochs=max(1, round(_PRUNED_EPOCHS * self.base.epochs)),
+            finetune_epochs=self.base.passes(_PRUNED_EPOCHS),
         )
         self.share = keep
         return recipe
@@ -253,7 +266,7 @@ class Teaching(Branch):
         estimator, named = clone(self.template.estimator), _names(self.template)
         widths = estimator.get_params()[named["widths"]]
         narrower = _scaled(widths, width)
-        epochs = max(1, round(1.5 * self.template.epochs))
+        epochs = self.base.passes(_STUDENT_EPOCHS)
         student = estimator.set_params(**{named["widths"]: narrower, named["max_epochs"]: epochs})
         return Recipe(
             name=f"{self.base.row.name}, taught to {width:g} the width",
@@ -313,7 +326,7 @@ def branches_for(
     if schemes:
         named["quantizing"] = Quantizing(base, schemes)
     if "packing" in techniques:
-        named["packing"] = Packing(base, max(2_000.0, dense / 200))
+        named["packing"] = Packing(base, max(min(4_000.0, dense / 20), dense / 200))
     if "pruning" in techniques:
         named["cutting"] = Cutting(base, scope, schemes)
     if "distillation" in techniques and _has_widths(template):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone, is_classifier
 
+from skdeepopt.estimators._samples import auto_batch_size
 from skdeepopt.meta._base import innermost, seeded
 from skdeepopt.meta._packing_engine import packed_engine
 from skdeepopt.search._auto_bases import (
@@ -41,9 +42,15 @@ _SAMPLES_TO_TUNE = 50
 """Fewer validation samples cannot tell more candidates apart."""
 
 _WORTH_AGAIN = 1.5
-"""Times as many passes, for which a baseline that was cut short is trained again."""
+_MOST_BASELINES = 3
+"""Times as many passes, for which a baseline that was cut short is trained again, so often."""
 
 _USUAL_EPOCHS = 10
+
+_STEPS = 1_100
+_MOST_STRETCH = 3.0
+"""Steps of a training, below which cuts get as many times more, up to three. Digits packed to
+3,500 bytes: 98.2 % with as many as the base had, 99.3 % with three times."""
 
 _SOUND = 1e-9
 """Accuracies that differ by less are equal."""
@@ -116,31 +123,38 @@ class Course:
         return self.trials.run_here(recipe, self.trials.parts.training.taken(rows))
 
     def _baseline(self) -> None:
-        passes = self._budget.passes_left("base", _BASE_SHARE if self.techniques else 1.0)
-        recipe = self.own
-        if passes < max(1, recipe.epochs):
-            if self.trials.done and passes < 1:
-                self._on_some_samples(passes)
-                return
-            recipe = recipe.with_epochs(max(1, int(passes))) if recipe.epochs_name else recipe
-        self._note_base(self.trials.run_here(recipe), recipe)
-        # The guess of the quick training is a careful one.
-        passes = min(self._budget.passes_left("base", _BASE_SHARE), self.own.epochs)
-        if passes > _WORTH_AGAIN * recipe.epochs > 0:
-            again = self.own if passes == self.own.epochs else self.own.with_epochs(int(passes))
-            self._note_base(self.trials.run_here(again), again)
+        """The estimator as it was given, with as much training as half of the time allows.
 
-    def _on_some_samples(self, share: float) -> None:
-        """One pass over as many samples as there is time for, if more than those of the quick."""
-        order = self.trials.parts.order
-        n_samples = int(share * len(order))
-        quick = self.trials.done[0]
-        if n_samples > 2 * len(quick_rows(self.trials.parts, classifies=False)):
-            rows = np.sort(order[:n_samples])
-            recipe = replace(self.own.with_epochs(1), name=f"base, {n_samples:,} samples")
-            self._note_base(self._run_part(recipe, rows), recipe)
-        else:
+        What was guessed from a quick training is careful, so that there may be time for more.
+        """
+        share, done = _BASE_SHARE if self.techniques else 1.0, 0.0
+        for _ in range(_MOST_BASELINES):
+            passes = min(self._budget.passes_left("base", share), self.own.work)
+            if done and passes < _WORTH_AGAIN * done:
+                return
+            if not self._trained_for(passes):
+                break
+            done = passes
+            if passes == self.own.work:
+                return
+        if not self.bases:
+            quick = self.trials.done[0]
             self._note_base(quick, quick.recipe)
+
+    def _trained_for(self, passes: float) -> bool:
+        """Whether the baseline was trained so long: at least longer than the quick net."""
+        recipe, order = self.own, self.trials.parts.order
+        n_samples = int(passes * len(order))
+        if passes < recipe.work and recipe.epochs_name:
+            recipe = recipe.with_epochs(max(1, int(passes)))
+        if passes >= 1 or not self.trials.done:
+            self._note_base(self.trials.run_here(recipe), recipe)
+            return True
+        if n_samples <= 2 * len(quick_rows(self.trials.parts, classifies=False)):
+            return False
+        recipe = replace(recipe, name=f"base, {n_samples:,} samples")
+        self._note_base(self._run_part(recipe, np.sort(order[:n_samples])), recipe)
+        return True
 
     def _note_base(self, trial: Trial, recipe: Recipe) -> None:
         self.bases.append((trial, recipe))
@@ -236,12 +250,16 @@ class Course:
                 self._note_base(trial, asked)
 
     def _compress(self, best: Trial, recipe: Recipe) -> None:
+        n_samples = self.trials.parts.training.n_samples
+        epochs = _epochs_of(best.model, recipe)
         base = Base(
             row=best.row,
             model=best.model,
-            epochs=_epochs_of(best.model, recipe),
+            epochs=epochs,
             engine=followed_by(best.model, self.engine),
             seed=self.seed,
+            n_samples=n_samples,
+            stretch=_stretch(epochs, n_samples),
         )
         branches = branches_for(
             base,
@@ -287,6 +305,12 @@ def followed_by(model: Any, engine: str) -> str | None:
     except ValueError:
         return None
     return None if found is None else str(found.name)
+
+
+def _stretch(epochs: int, n_samples: int) -> float:
+    """How many times as many passes a cut needs, where these make few steps."""
+    steps = epochs * max(1.0, n_samples / auto_batch_size(n_samples))
+    return min(_MOST_STRETCH, max(1.0, _STEPS / steps))
 
 
 def _or_least(accuracy: float) -> float:

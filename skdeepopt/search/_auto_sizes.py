@@ -10,8 +10,8 @@ __all__ = ["SizeSearch"]
 _NEAR_ENOUGH = 1.12
 """Factor between a size that fits and one that does not at which the search ends."""
 
-_STRIDE = 3.0
-"""Factor between the sizes tried before one fits and one does not."""
+_DOWN, _UP = 3.0, 2.0
+"""Factors between the sizes tried before one fits and one does not."""
 
 
 @dataclass
@@ -68,10 +68,10 @@ class SizeSearch:
 
     def _next(self, n: int) -> list[float]:
         if not self.told:
-            return [self.first / _STRIDE**at for at in range(n)]
+            return [self.first / _DOWN**at for at in range(n)]
         if math.isinf(self.smallest):
-            return [self.failing * _STRIDE ** (at + 1) for at in range(n)]
+            return [self.failing * _UP ** (at + 1) for at in range(n)]
         if not self.failing:
-            return [self.smallest / _STRIDE ** (at + 1) for at in range(n)]
+            return [self.smallest / _DOWN ** (at + 1) for at in range(n)]
         ratio = self.smallest / self.failing
         return [self.failing * ratio ** ((at + 1) / (n + 1)) for at in range(n)]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import skopt
+from scipy.stats import rankdata
 from skopt.callbacks import check_callback
 from skopt.utils import eval_callbacks
 
@@ -254,6 +255,13 @@ multimetric_
             del told["n_iter"]
         return told
 
+    def _learn(self, evaluator: Evaluator) -> None:
+        super()._learn(evaluator)
+        if self.return_train_score:  # as skopt does it, unlike scikit-learn
+            for name in evaluator.score_names:
+                means = np.nan_to_num(self.cv_results_[f"mean_train_{name}"], nan=-np.inf)
+                self.cv_results_[f"rank_train_{name}"] = rankdata(-means, "min").astype(int)
+
     def _search(self, evaluator: Evaluator) -> None:
         generator = np.random.RandomState(self._seed)
         self.optimizer_kwargs_ = dict(self.optimizer_kwargs or {})
@@ -272,7 +280,8 @@ multimetric_
             self.optimizers_.append(optimizer)
             values = {name: meant for name, (_, meant) in pairs.items()}
             self._explore(evaluator, optimizer, values, self._affordable(optimizer, n_iter))
-            self._optim_results.append(optimizer.get_result())
+            if optimizer.Xi:
+                self._optim_results.append(optimizer.get_result())
 
     def _affordable(self, optimizer: skopt.Optimizer, n_iter: int) -> int:
         """How many candidates of a space there are to try."""
@@ -306,6 +315,8 @@ multimetric_
             for result in evaluator.in_order(self._while_going(trials)):
                 results.append(result)
                 self._note(result)
+            if len(results) == n_before:  # the time ran out before the first of them began
+                return
             self._tell(optimizer, points, results, n_before, evaluator.score_names)
             if eval_callbacks(self._callbacks, optimizer.get_result()) or self._is_over:
                 return
@@ -321,8 +332,7 @@ multimetric_
         """Tell an optimizer of what is new, and what that changes about the rest."""
         guide = self.refit if isinstance(self.refit, str) else None
         costs = costs_of(results, guiding_metrics(guide, names), optimizer.rng)
-        if len(results) > n_before:
-            optimizer.tell(points[: len(results) - n_before], costs[n_before:])
+        optimizer.tell(points[: len(results) - n_before], costs[n_before:])
         optimizer.yi[:] = costs
 
     def _while_going(self, trials: Iterable[Trial]) -> Iterator[Trial]:

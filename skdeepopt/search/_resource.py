@@ -208,9 +208,12 @@ def check_resource(owner: str, estimator: Any, resource: Any) -> str:
         raise TypeError(f"{owner}.resource is a name such as 'epochs', not {resource!r}.")
     if resource == "n_samples":
         return resource
-    integers = sorted(n for n, v in estimator.get_params().items() if type(v) is int)
+    parameters = estimator.get_params()
+    integers = sorted(name for name, value in parameters.items() if type(value) is int)
     parameter = epochs_parameter(estimator) if resource == "epochs" else None
-    if parameter is not None or resource in integers:
+    # None says nothing of what a parameter takes, such as the depth of a tree.
+    unset = resource in parameters and parameters[resource] is None
+    if parameter is not None or resource in integers or unset:
         return parameter or resource
     kind = type(estimator).__name__
     if resource == "epochs":

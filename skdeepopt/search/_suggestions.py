@@ -25,10 +25,12 @@ _MOST_RESULTS = 400
 _REFIT_GROWTH = 1.2
 """Lengths are found anew when there are so many times more results."""
 
-_N_RANDOM, _N_NEAR, _N_PARENTS = 512, 64, 8
+_N_RANDOM, _N_NEAR, _N_PARENTS = 64, 64, 8
 _STEP = 0.15
 _SHARE_MOVED = 0.3
-"""Points looked at: at random, near each of the best, and how far off and in how many axes."""
+"""Points looked at: at random, near each of the best, and how far off and in how many axes. Of many
+random ones in many dimensions, the process's doubt would choose the remotest, which are no better
+than chance while it knows little."""
 
 
 class Suggestions:

@@ -9,7 +9,6 @@ from skdeepopt.estimators._cnn import CNNClassifier
 from skdeepopt.meta._pruned import PrunedEstimator
 from skdeepopt.meta._quantized import QuantizedEstimator
 from skdeepopt.meta._transferred import TransferEstimator
-from skdeepopt.preprocessing._augmenter import ImageAugmenter
 from skdeepopt.study._setting import StudySetting
 
 __all__ = ["together"]
@@ -40,8 +39,9 @@ def together(setting: StudySetting, seed: int) -> QuantizedEstimator:
     pruned = PrunedEstimator(
         base,
         pruning_ratio=recipe["pruning_ratio"],
-        granularity="weight",
-        criterion="lamp",
+        granularity=recipe["granularity"],
+        criterion=recipe["criterion"],
+        scope=recipe["scope"],
         finetune_epochs=setting.passes(recipe["passes"]),
         random_state=seed,
     )
@@ -55,6 +55,9 @@ def _transferred(recipe: Mapping[str, Any], seed: int) -> TransferEstimator:
 def _tuned(setting: StudySetting, recipe: Mapping[str, Any], seed: int) -> CNNClassifier:
     return CNNClassifier(
         max_epochs=setting.passes(recipe["base_passes"]),
-        augment=ImageAugmenter(**recipe["augment"]),
+        optimizer=recipe["optimizer"],
+        lr=recipe["lr"],
+        label_smoothing=recipe["label_smoothing"],
+        weight_decay=recipe["weight_decay"],
         random_state=seed,
     )

@@ -216,10 +216,9 @@ def test_auto_leaves_such_a_network_to_torch_and_says_so(X, y):
 
 def test_an_engine_that_answers_otherwise_is_refused(base, X, monkeypatch):
     monkeypatch.setattr(_packing_engine, "_TOLERANCE", -1.0)
-    inputs = base._network_inputs(X)
 
     with pytest.raises(ValueError, match=r"engine 'onnxruntime' answers as the module does"):
-        packed_engine(base, "onnxruntime", owner="PackedEstimator", inputs=inputs)
+        packed_engine(base, "onnxruntime", owner="PackedEstimator", X=X)
 
 
 def test_a_file_whose_engine_is_missing_is_answered_by_another(model, X, tmp_path, monkeypatch):

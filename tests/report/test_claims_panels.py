@@ -15,7 +15,7 @@ CLAIMS = {"pruned": Claim("pruning", 15, -20, begins_trained=True)}
 @pytest.fixture
 def panels(make_timed):
     cells = [
-        make_timed(name, seed, 0.9 + seed / 100, (1 + 4 * place) * (1 + seed / 10))
+        make_timed(name, seed, 0.9 + seed / 100, (1 + 6 * place) * (1 + seed / 10))
         for place, name in enumerate(ORDER)
         for seed in range(2)
     ]
@@ -51,4 +51,4 @@ def test_what_is_out_of_reach_is_shaded(panels):
 
 
 def test_a_training_many_times_as_long_leaves_an_arrow_with_its_number(panels):
-    assert [text.get_text() for text in panels[1].texts] == ["+400", "+800"]
+    assert [text.get_text() for text in panels[1].texts] == ["+600", "+1200"]

@@ -142,6 +142,17 @@ class TestLikeSkopt:
         plot_convergence(result)
         plot_objective(result, n_samples=5, n_points=3)
 
+    def test_train_scores_are_ranked_as_skopt_does_it(self):
+        search = valley(4, return_train_score=True).fit(X, Y)
+
+        ranks = search.cv_results_["rank_train_score"]
+        assert search.cv_results_["mean_train_score"][ranks == 1] == search.best_score_
+
+    def test_a_budget_that_ends_with_the_first_space_leaves_the_second_untried(self):
+        search = valley(3, space=[VALLEY, {"x": (0.0, 1.0)}], time_budget=1e-9).fit(X, Y)
+
+        assert len(search.optimizer_results_) == len(params(search)) == 1
+
     def test_a_search_clones_and_pickles(self):
         search = valley(space={**VALLEY, "kind": ["a", ("b", 1)]}).fit(X, Y)
 

@@ -13,8 +13,14 @@ from skdeepopt.search._journal import Journal
 
 IDENTITY = {"estimator": "CNNClassifier", "seed": 0}
 
+# The door of the room imports torch, which takes seconds and which a journal has no use for.
 WRITER = """
 import sys
+import types
+import skdeepopt
+room = types.ModuleType("skdeepopt.search")
+room.__path__ = [skdeepopt.__path__[0] + "/search"]
+sys.modules["skdeepopt.search"] = room
 from skdeepopt.search._journal import Journal
 journal = Journal(sys.argv[1], {"seed": 0}, owner="search")
 number = len(journal)
