@@ -119,6 +119,7 @@ class PackedEstimator(DeepWrapper):
     """
 
     _base_is_dropped = True
+    _unsaid_when_none = ("engine",)
 
     def __init__(
         self,

@@ -43,9 +43,8 @@ class AutoOptimizer(DeepWrapper):
     Parameters
     ----------
     estimator : deep estimator, skorch net, FrozenEstimator of one, or None, default=None
-        The baseline, and what everything is made of. None is ``CNNClassifier()``, or
-        ``CNNRegressor()`` where the targets are not whole numbers. A frozen one is only made
-        smaller and faster. It is never changed.
+        The baseline, and what everything is made of. None is ``CNNClassifier()``. A
+        frozen one is only made smaller and faster. It is never changed.
     max_accuracy_drop : float, default=0.005
         Accuracy, or R2, that may be lost on the validation part against the tuned baseline.
     objective : {"bytes", "latency", "train_time"} or callable, default="bytes"
@@ -185,7 +184,7 @@ class AutoOptimizer(DeepWrapper):
         """
         check_auto(self)
         budget = Budget(float(self.time_budget))
-        estimator = estimator_for(self.estimator, y)
+        estimator = estimator_for(self.estimator, y, owner=type(self).__name__)
         _check_data(estimator, X, y, sample_weight)
         with self._opened(estimator, X, y, sample_weight) as journal:
             course = self._course(estimator, (X, y, sample_weight), budget, journal)
@@ -293,9 +292,9 @@ class AutoOptimizer(DeepWrapper):
         rows = marked(rows, trials.least, models)
         failure: ObjectiveError | None = None
         try:
-            at = chosen_row(rows, self.objective, owner=type(self).__name__)
+            at = chosen_row(rows, self.objective, owner=type(self).__name__, standing=models)
         except ObjectiveError as error:
-            failure, at = error, chosen_row(rows, "bytes", owner=type(self).__name__)
+            failure, at = error, chosen_row(rows, "bytes", owner="", standing=models)
         rows[at] = replace(rows[at], chosen=True)
         baseline = next((r for r in rows if r.name == course.baseline), rows[0])
         self.rows_ = [row.to_plain() for row in rows]

@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from skdeepopt._validation import check_choice, check_ratio, check_real, did_you_mean
 from skdeepopt.engines import check_engine
-from skdeepopt.estimators._cnn import CNNClassifier, CNNRegressor
+from skdeepopt.estimators._cnn import CNNClassifier
 from skdeepopt.meta._base import check_base
 from skdeepopt.search._auto_rows import OBJECTIVES
 
@@ -68,22 +68,34 @@ def techniques_of(optimizer: Any) -> frozenset[str]:
     return frozenset(given)
 
 
-def estimator_for(estimator: Any, y: Any) -> Any:
-    """The estimator, or the one that suits the targets where there is none.
+def estimator_for(estimator: Any, y: Any, *, owner: str) -> Any:
+    """The estimator, or a classifier where there is none.
 
     Parameters
     ----------
     estimator : deep estimator or None
     y : array-like
         None and what is no target is left to the estimator to refuse.
+    owner : str
+        Who asks; named in the message.
+
+    Raises
+    ------
+    ValueError
+        There is none, and the targets are no classes.
     """
     if estimator is not None:
         return estimator
     try:
-        numbers_ = type_of_target(y).startswith("continuous")
+        kind = type_of_target(y)
     except (TypeError, ValueError):
-        numbers_ = False
-    return CNNRegressor() if numbers_ else CNNClassifier()
+        return CNNClassifier()
+    if kind.startswith("continuous"):
+        raise ValueError(
+            f"Unknown label type: {owner} without an estimator takes classes, not {kind} targets. "
+            f"Did you mean {owner}(CNNRegressor())?"
+        )
+    return CNNClassifier()
 
 
 def _check_drop(optimizer: Any) -> None:

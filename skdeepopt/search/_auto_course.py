@@ -271,7 +271,9 @@ class Course:
         left = self._n_choices
         while branches and left > 0 and self._budget.left > 0:
             left -= self._round(branches, left)
-            self.trials.forget_beaten()
+            if isinstance(self.objective, str):
+                # A callable may prefer a model that others beat in everything.
+                self.trials.forget_beaten()
 
     def _student_of(self, recipe: Recipe) -> Recipe:
         """Recipe that students are narrower versions of: the best of the estimator's own."""

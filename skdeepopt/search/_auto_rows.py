@@ -95,7 +95,11 @@ def marked(
 
 
 def chosen_row(
-    rows: Sequence[AutoRow], objective: str | Callable[[dict[str, Any]], float], *, owner: str
+    rows: Sequence[AutoRow],
+    objective: str | Callable[[dict[str, Any]], float],
+    *,
+    owner: str,
+    standing: Collection[str] | None = None,
 ) -> int:
     """Place of the row that is chosen: the best by the objective of those accurate enough.
 
@@ -107,15 +111,18 @@ def chosen_row(
         Takes a row as a dictionary, and gives a number; smaller is better.
     owner : str
         Who asks; opens every message.
+    standing : collection of str or None, default=None
+        Names of rows whose models are at hand; None is all without a failure.
 
     Raises
     ------
     ObjectiveError
         The objective raises, or gives no number, for a row; its name is told.
     """
-    fit = [at for at, row in enumerate(rows) if row.within_drop and not row.failure]
+    sound = [at for at, row in enumerate(rows) if not row.failure]
+    sound = [at for at in sound if standing is None or rows[at].name in standing]
+    fit = [at for at in sound if rows[at].within_drop]
     if not fit:
-        sound = [at for at, row in enumerate(rows) if not row.failure]
         return max(sound, key=lambda at: (_or_least(rows[at].accuracy), -at))
     worth = {at: objective_of(rows[at], objective, owner=owner) for at in fit}
     return min(fit, key=lambda at: (worth[at], -rows[at].accuracy, _size(rows[at]), at))

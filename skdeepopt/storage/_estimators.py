@@ -146,7 +146,9 @@ def _storable_params(encoder: Encoder, estimator: Any, trail: Trail) -> dict[str
         encoder.left_out.append(f"{trail}.callbacks")
     if vars(estimator).get(_CALLBACKS):
         encoder.left_out.append(f"{trail}.{_CALLBACKS}")
-    return params
+    # What a class came to take later, and what is its default, costs files that lack it nothing.
+    unsaid = getattr(type(estimator), "_unsaid_when_none", ())
+    return {k: value for k, value in params.items() if k not in unsaid or value is not None}
 
 
 def _learned(estimator: Any, params: dict[str, Any], trail: Trail) -> dict[str, Any]:

@@ -169,6 +169,36 @@ RESULTS["distillation-mnist-unlabelled"] = {
     "figures": {"accuracy": {name: spread(0.98, 0.001) for name in ("teacher", "with unlabelled")}}
 }
 RESULTS["feature_search"] = {"first_s": 7.5, "share": spread(0.03, 0.001)}
+REACHED = {"n_reached": 4, "median_share_of_budget": 0.2, "mean_share_of_budget": 0.3}
+SEARCHED = {"accuracy": spread(0.99, 0.001), "overhead": spread(0.02, 0.001)}
+RESULTS |= {
+    f"search-{row}": {
+        "figures": {
+            name: {**SEARCHED, "until_random_any": REACHED} for name in ("random", "hyperband")
+        }
+    }
+    for row in ("digits", "mnist-6000")
+}
+RESULTS["search_resume"] = {
+    "figures": {"bayes": {"n_same_best": 20, "n_kills": 20, "n_finished_again": 0}}
+}
+RESULTS["search_failures"] = {
+    "figures": {"bayes": {"n_results": 70, "n_named_reasons": 30, "n_candidates": 100}}
+}
+BOTH = {"accuracy": spread(0.99, 0.001), "seconds": spread(900.0, 9.0)}
+RESULTS |= {
+    f"auto-{row}": {
+        "figures": {
+            "baseline": BOTH,
+            "optimized": BOTH,
+            "file_bytes_ratio": spread(200.0, 9.0),
+            "latency_ms_ratio": spread(5.0, 0.1),
+            "points_lost": spread(0.1, 0.01),
+        }
+    }
+    for row in ("mnist", "digits")
+}
+RESULTS["scaling"] = {"kinds": {"dask": {"speedup": spread(1.9, 0.01)}}}
 MACHINE = {"cpu": "A CPU", "instructions": ["avx2", "avx512f"], "torch_threads": 2}
 VERSIONS = {"python": "3.11.7", "scipy": "1.17", "scikit-learn": "1.9.1", "torch": "2.13.0"}
 

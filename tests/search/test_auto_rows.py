@@ -65,6 +65,12 @@ def test_the_best_of_those_accurate_enough_is_chosen(objective, name):
     assert rows[chosen_row(rows, objective, owner="test")].name == name
 
 
+def test_only_a_row_whose_model_is_at_hand_is_chosen():
+    rows = marked(ROWS, least=0.985)
+
+    assert rows[chosen_row(rows, "bytes", owner="test", standing={"dense", "fast"})].name == "fast"
+
+
 def test_where_none_is_accurate_enough_the_most_accurate_is_chosen():
     rows = marked([FAILED, *ROWS], least=2.0)
 
