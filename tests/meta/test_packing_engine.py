@@ -138,6 +138,17 @@ def test_the_name_of_an_engine_takes_a_few_bytes_of_the_file(model, tmp_path):
     assert model.size_bytes_ == model.packing_report_.after.size_bytes == with_name
 
 
+def test_that_there_is_no_engine_takes_no_bytes(model, tmp_path, monkeypatch):
+    plain = copy.deepcopy(model).set_params(engine=None)
+
+    silent = save(plain, tmp_path / "silent").stat().st_size
+    monkeypatch.setattr(PackedEstimator, "_unsaid_when_none", ())
+    said = save(plain, tmp_path / "said").stat().st_size
+
+    assert silent < said
+    assert load(tmp_path / "silent").engine is None
+
+
 def test_a_fresh_process_answers_by_the_engine_too(model, X, tmp_path):
     path = save(model, tmp_path / "model")
     np.save(tmp_path / "X.npy", X)
