@@ -63,6 +63,7 @@ def figures(optimizer):
     return [(row["name"], row["recipe"], row["accuracy"]) for row in optimizer.rows_]
 
 
+@pytest.mark.slow
 @parametrize_with_checks([AutoOptimizer(CNNClassifier(), **QUICK)])
 def test_scikit_learns_own_checks_pass(estimator, check):
     check(estimator)
