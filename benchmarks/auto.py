@@ -75,8 +75,8 @@ ROWS = {
         "mnist",
         {**LENET5, "max_epochs": 15},
         {
-            "time_budget": 1200,
-            "max_accuracy_drop": 0.001,
+            "time_budget": 600,
+            "max_accuracy_drop": 0.002,
             "validation_fraction": 0.1,
             "techniques": ["tuning", "distillation", "pruning", "quantization", "packing"],
             "n_jobs": 2,
