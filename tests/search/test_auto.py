@@ -72,7 +72,6 @@ def test_scikit_learns_own_checks_pass(estimator, check):
 @pytest.mark.slow
 @parametrize_with_checks(
     [
-        AutoOptimizer(CNNClassifier(), **AMPLE),
         AutoOptimizer(CNNRegressor(), **QUICK),
         AutoOptimizer(**QUICK),
     ]
