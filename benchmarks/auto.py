@@ -15,8 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,9 +116,9 @@ class AutoRun(SeedRun):
         optimizer = AutoOptimizer(
             CNNClassifier(**self.row.base), random_state=self.seed, verbose=1, **self.row.options
         )
-        with seconds_taken() as taken:
-            base.fit(self.data.X, self.data.y)
-        self.baseline_seconds = taken()
+        start = time.perf_counter()
+        base.fit(self.data.X, self.data.y)
+        self.baseline_seconds = time.perf_counter() - start
         optimizer.fit(self.data.X, self.data.y)
         return base, optimizer
 
@@ -150,14 +148,6 @@ class AutoRun(SeedRun):
 def sound(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of models, without candidates that failed."""
     return [row for row in rows if not row["failure"]]
-
-
-@contextmanager
-def seconds_taken() -> Iterator[Any]:
-    """Seconds on the clock of the wall, told after the block by the function given."""
-    start, end = time.perf_counter(), []
-    yield lambda: end[0] - start
-    end.append(time.perf_counter())
 
 
 def loaded_afresh(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skdeepopt._validation import did_you_mean
-from skdeepopt.cli._command import Command
+from skdeepopt.cli._command import Command, add_data, add_out
 from skdeepopt.cli._interrupt import InterruptWatch
 
 if TYPE_CHECKING:
@@ -31,12 +31,7 @@ command goes on from there.
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data",
-        default="digits",
-        metavar="digits|mnist|cifar10|PATH",
-        help="data by name, or a folder of images or an .npz file (default: %(default)s)",
-    )
+    add_data(parser)
     parser.add_argument(
         "--seeds",
         type=_positive,
@@ -44,13 +39,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="trainings per technique, with seeds 0 to N - 1 (default: 3, and 1 with --quick)",
     )
     parser.add_argument("--quick", action="store_true", help="small budgets, for a first look")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("skdeepopt-compare"),
-        metavar="DIR",
-        help="folder of the results, continued where it holds some (default: %(default)s)",
-    )
+    add_out(parser, "skdeepopt-compare")
     parser.add_argument(
         "--only",
         action="append",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from skdeepopt._validation import did_you_mean
+from skdeepopt.cli._command import add_data, add_out
 
 __all__ = ["OBJECTIVES", "add_arguments", "listed_techniques"]
 
@@ -21,12 +21,7 @@ LARGEST_SEED = 2**32 - 1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give a parser the options of the command."""
-    parser.add_argument(
-        "--data",
-        default="digits",
-        metavar="digits|mnist|cifar10|PATH",
-        help="data by name, or a folder of images or an .npz file (default: %(default)s)",
-    )
+    add_data(parser)
     parser.add_argument(
         "--max-accuracy-drop",
         type=_ratio,
@@ -74,13 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="candidates trained at the same time, -1 for one on each core (default: 1)",
     )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("skdeepopt-optimize"),
-        metavar="DIR",
-        help="folder of the results, continued where it holds some (default: %(default)s)",
-    )
+    add_out(parser, "skdeepopt-optimize")
 
 
 def listed_techniques(text: str) -> str | list[str]:

@@ -59,21 +59,30 @@ def batch_latencies_ms(modules: Sequence[nn.Module], inputs: torch.Tensor) -> li
         return latencies_ms([partial(module, inputs) for module in modules])
 
 
-def latencies_ms(calls: Sequence[Callable[[], Any]]) -> list[float]:
+def latencies_ms(
+    calls: Sequence[Callable[[], Any]],
+    *,
+    seconds: float = _MOST_SECONDS,
+    rounds: range = _ROUNDS,
+) -> list[float]:
     """Median milliseconds of each call, taken in turns.
 
     Parameters
     ----------
     calls : sequence of callable
+    seconds : float, default=0.1
+        After which no round begins.
+    rounds : range, default=range(2, 40)
+        Fewest and most of them; the first does not count.
     """
     times: list[list[float]] = [[] for _ in calls]
     began = time.perf_counter()
-    for turn in range(_ROUNDS.stop):
+    for turn in range(rounds.stop):
         for call, taken in zip(calls, times, strict=True):
             start = time.perf_counter()
             call()
             taken.append(1e3 * (time.perf_counter() - start))
-        if turn + 1 >= _ROUNDS.start and time.perf_counter() - began > _MOST_SECONDS:
+        if turn + 1 >= rounds.start and time.perf_counter() - began > seconds:
             break
     return [median(taken[1:]) for taken in times]
 

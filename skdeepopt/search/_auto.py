@@ -12,7 +12,6 @@ from sklearn.base import clone, is_classifier
 from sklearn.utils import Tags, get_tags
 
 from skdeepopt import __version__
-from skdeepopt._random import seed_from
 from skdeepopt.estimators._base import DeepEstimator
 from skdeepopt.estimators._cnn import CNNClassifier
 from skdeepopt.meta._base import DeepWrapper
@@ -33,6 +32,7 @@ from skdeepopt.search._auto_split import divided
 from skdeepopt.search._auto_trials import Stopped, Trials
 from skdeepopt.search._identity import data_digest, described
 from skdeepopt.search._journal import Journal
+from skdeepopt.search._kept import kept_seed
 
 __all__ = ["AutoOptimizer"]
 
@@ -247,7 +247,7 @@ class AutoOptimizer(DeepWrapper):
         self, estimator: Any, data: tuple[Any, Any, Any], budget: Budget, journal: Journal
     ) -> Course:
         owner = type(self).__name__
-        seed = self._seed(journal)
+        seed = kept_seed(self, journal)
         parts = divided(
             *data,
             float(self.validation_fraction),
@@ -265,15 +265,6 @@ class AutoOptimizer(DeepWrapper):
             engine=self.engine,
             seed=seed,
         )
-
-    def _seed(self, journal: Journal) -> int:
-        """Seed of this fit, or that of the one that the journal began with."""
-        kept = journal.find("seed")
-        if kept is not None:
-            return int(kept["seed"])
-        seed = seed_from(self.random_state, owner=type(self).__name__)
-        journal.add("seed", {"seed": seed})
-        return seed
 
     def _note(self, row: AutoRow) -> None:
         """Look at a row as soon as it is there: an objective that cannot take it says so early."""

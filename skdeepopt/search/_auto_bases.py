@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -110,7 +111,7 @@ def tuning_candidates(
     is_image = len(image_shape) == 3 and min(image_shape[1:]) >= _LEAST_SIDE
     if is_image and held.get(f"{prefix}augment", "") is None:
         axes["augment"] = [None, ImageAugmenter(shift=0.04, rotation=10, stretch=0.1)]
-    grid = [dict(zip(axes, values, strict=True)) for values in _product(list(axes.values()))]
+    grid = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     own = {name: held[f"{prefix}{name}"] for name in axes}
     grid = [point for point in grid if point != own]
     # One that changes one thing is likelier to be good than one that changes all.
@@ -154,9 +155,3 @@ def transfer_recipes(
             )
         )
     return recipes
-
-
-def _product(axes: list[list[Any]]) -> list[tuple[Any, ...]]:
-    if not axes:
-        return [()]
-    return [(value, *rest) for value in axes[0] for rest in _product(axes[1:])]

@@ -9,12 +9,13 @@ from numbers import Real
 from typing import Any
 
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 
 from skdeepopt.meta._distilled import DistilledEstimator
 from skdeepopt.meta._packed import PackedEstimator
 from skdeepopt.meta._pruned import PrunedEstimator
 from skdeepopt.meta._quantized import QuantizedEstimator
-from skdeepopt.search._auto_recipes import Recipe, cut_of
+from skdeepopt.search._auto_recipes import Recipe
 from skdeepopt.search._auto_rows import AutoRow
 from skdeepopt.search._auto_sizes import SizeSearch
 
@@ -62,6 +63,12 @@ class Base:
     n_samples: int
     stretch: float = 1.0
 
+    @property
+    def dense_bytes(self) -> int:
+        """Of the file, or of the weights where no file holds the model."""
+        parameters = self.model.module_.parameters()
+        return self.row.file_bytes or 4 * sum(parameter.numel() for parameter in parameters)
+
     def passes(self, share: float) -> int:
         """Passes for a cut, as a share of those of the training."""
         return max(1, round(share * self.stretch * self.epochs))
@@ -69,7 +76,7 @@ class Base:
     def cut(self, wrapper: Any, what: str, step: str, kind: str, **parameters: Any) -> Recipe:
         """Recipe that fits a wrapper around the model."""
         epochs = int(parameters.get("finetune_epochs", 0))
-        estimator = wrapper(cut_of(self.model), random_state=self.seed, **parameters)
+        estimator = wrapper(FrozenEstimator(self.model), random_state=self.seed, **parameters)
         return Recipe(
             name=f"{self.row.name}, {what}",
             steps=f"{self.row.recipe} -> {step}",
@@ -82,30 +89,16 @@ class Base:
 
     def quantized(self, scheme: str) -> Recipe:
         """Recipe of the model with its weights on a grid, answered by the engine."""
-        by_training = scheme not in ("int8", "float32")
-        rest = {"method": "training"} if by_training else {}
-        if scheme == "float32":
-            return self.cut(
-                QuantizedEstimator,
-                f"by {self.engine}",
-                f"{self.engine}",
-                "quantized",
-                scheme=scheme,
-                engine=self.engine,
-                fallback=False,
-                finetune_epochs=0,
-            )
-        epochs = max(1, round(self.epochs / 2)) if by_training else 0
+        as_it_is = scheme == "float32"
         return self.cut(
             QuantizedEstimator,
-            scheme,
-            scheme,
-            f"quantized by {rest.get('method', 'range')}",
+            f"by {self.engine}" if as_it_is else scheme,
+            f"{self.engine}" if as_it_is else scheme,
+            "quantized" if as_it_is else "quantized by range",
             scheme=scheme,
             engine=self.engine,
             fallback=False,
-            finetune_epochs=epochs,
-            **rest,
+            finetune_epochs=0,
         )
 
 
@@ -140,7 +133,7 @@ class Packing(Branch):
 
     def __init__(self, base: Base, first: float, *, most: int = 10) -> None:
         self.base = base
-        dense = base.row.file_bytes or 4 * _n_parameters(base.model)
+        dense = base.dense_bytes
         low = min(300.0, dense / 4)
         self.search = SizeSearch(
             first=min(max(first, low), dense / 2),
@@ -259,8 +252,8 @@ class Teaching(Branch):
         self.student = replace(self.base, row=row, model=model, epochs=recipe.epochs)
         self.waiting = [self.student.quantized(scheme) for scheme in self.schemes]
         if self.is_packed:
-            dense = row.file_bytes or 4 * _n_parameters(model)
-            self.packing = Packing(self.student, max(1_500.0, dense / 40), most=6)
+            first = max(1_500.0, self.student.dense_bytes / 40)
+            self.packing = Packing(self.student, first, most=6)
 
     def _recipe(self, width: float) -> Recipe:
         estimator, named = clone(self.template.estimator), _names(self.template)
@@ -273,7 +266,7 @@ class Teaching(Branch):
             steps=f"{self.base.row.recipe} -> student",
             kind="distilled",
             estimator=DistilledEstimator(
-                student, cut_of(self.base.model), random_state=self.base.seed
+                student, FrozenEstimator(self.base.model), random_state=self.base.seed
             ),
             parent=self.base.row.name,
             epochs=epochs,
@@ -321,7 +314,7 @@ def branches_for(
     """
     schemes = _schemes(objective) if "quantization" in techniques else []
     scope = "multiply_adds" if objective == "latency" else "bytes"
-    dense = base.row.file_bytes or 4 * _n_parameters(base.model)
+    dense = base.dense_bytes
     named: dict[str, Branch] = {}
     if schemes:
         named["quantizing"] = Quantizing(base, schemes)
@@ -366,7 +359,3 @@ def _scaled(widths: Any, factor: float) -> Any:
     if isinstance(widths, Real):
         return factor * float(widths)
     return tuple(max(1, round(factor * width)) for width in widths)
-
-
-def _n_parameters(model: Any) -> int:
-    return sum(parameter.numel() for parameter in model.module_.parameters())

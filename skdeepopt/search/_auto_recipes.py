@@ -16,7 +16,7 @@ from skdeepopt.meta._base import trained_copy
 from skdeepopt.meta._figures import file_bytes
 from skdeepopt.search._auto_split import Part
 
-__all__ = ["Made", "Recipe", "cut_of", "made", "shell_of", "unfrozen"]
+__all__ = ["Made", "Recipe", "made", "shell_of", "unfrozen"]
 
 _TIMED = 20
 _WARMUP = 3
@@ -119,11 +119,6 @@ def _fitted(training: Part, recipe: Recipe) -> Any:
     model.finetune(X, y, epochs=recipe.epochs, lr=model.lr, sample_weight=weight)
     # A clone is to train as long in all.
     return model.set_params(**{recipe.epochs_name: recipe.total_epochs})
-
-
-def cut_of(model: Any) -> FrozenEstimator:
-    """A fitted model as what another recipe starts from."""
-    return FrozenEstimator(model)
 
 
 def unfrozen(model: Any) -> Any:

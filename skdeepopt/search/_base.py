@@ -18,7 +18,6 @@ from sklearn.utils.validation import _check_method_params, check_is_fitted
 
 from skdeepopt._validation import check_integer, check_real
 from skdeepopt.estimators._keeping import attributes_kept_on_failure
-from skdeepopt.measurement._scorers import register_scorers
 from skdeepopt.search._clock import SearchClock
 from skdeepopt.search._evaluation import Evaluator
 from skdeepopt.search._identity import described
@@ -27,16 +26,17 @@ from skdeepopt.search._pareto import pareto_rows
 from skdeepopt.search._progress import Progress, callbacks_of, print_progress
 from skdeepopt.search._split import SplitData, with_parameters
 from skdeepopt.search._tables import (
+    SINGLE,
     check_some_succeeded,
     cv_results_of,
     failures_of,
     reasons_told,
+    rows_of,
 )
 from skdeepopt.search._trial import TrialResult
 
 __all__ = ["JournaledSearch"]
 
-_SINGLE = ("score",)
 _NO_IDENTITY = {
     *("n_jobs", "pre_dispatch", "verbose", "timeout", "time_budget", "n_iter_no_change"),
     *("callbacks", "journal", "error_score", "refit", "iid"),
@@ -176,7 +176,7 @@ class JournaledSearch(BaseSearchCV):
 
     @property
     def pareto_front_(self) -> Any:
-        """Candidates that no other one beats in every metric.
+        """Candidates that no other one beats in every metric, of those that compare.
 
         Returns
         -------
@@ -198,7 +198,8 @@ class JournaledSearch(BaseSearchCV):
                 f"{self.scoring!r} is one. Did you mean scoring=['accuracy', 'neg_model_bytes']?"
             )
         names = list(self._score_names)
-        rows = pareto_rows(self.cv_results_, names)
+        rows = self._comparable(self.cv_results_)
+        rows = rows[pareto_rows(rows_of(self.cv_results_, rows), names)]
         params = pd.DataFrame([self.cv_results_["params"][row] for row in rows], index=rows)
         for name in names:
             params[name] = self.cv_results_[f"mean_test_{name}"][rows]
@@ -244,7 +245,6 @@ class JournaledSearch(BaseSearchCV):
 
     def _check_parameters(self) -> None:
         """Check what can be checked without the data."""
-        register_scorers()
         self._validate_params()
         for name in ("timeout", "time_budget"):
             if getattr(self, name) is not None:
@@ -263,15 +263,28 @@ class JournaledSearch(BaseSearchCV):
         told = {"search": type(self).__name__, "version": skdeepopt.__version__}
         return {**told, **described(kept)}
 
+    def _comparable(self, cv_results: dict[str, Any]) -> np.ndarray:
+        """Rows of the candidates whose scores say which of them is better."""
+        return np.arange(len(cv_results["params"]))
+
     def _choose(self, cv_results: dict[str, Any]) -> int:
         """Row of the best candidate."""
         metric = self.refit if self.multimetric_ else "score"
         return int(self._select_best_index(self.refit, metric, cv_results))
 
+    @property
+    def _patience(self) -> int | None:
+        """Results without a better one that end the search."""
+        return self.n_iter_no_change
+
+    def _refit_parameters(self) -> dict[str, Any]:
+        """Parameters of the estimator that is fitted on all rows."""
+        return self.best_params_
+
     def _fitted_best(self, X: Any, y: Any, fit_params: dict[str, Any]) -> Any:
         """The best candidate, fitted on all rows."""
         targets = () if y is None else (y,)
-        best = with_parameters(self.estimator, self.best_params_, self._seed)
+        best = with_parameters(self.estimator, self._refit_parameters(), self._seed)
         return best.fit(X, *targets, **fit_params)
 
     def _routed(self, X: Any, y: Any, params: dict[str, Any]) -> tuple[Any, Any, Any]:
@@ -339,7 +352,7 @@ class JournaledSearch(BaseSearchCV):
         self.cv_results_ = table
         self.failures_ = failures_of(results)
         self.n_splits_ = evaluator.n_splits
-        self.multimetric_ = names != _SINGLE
+        self.multimetric_ = names != SINGLE
         self._score_names = names
         if self.failures_:
             told = reasons_told(self.failures_)
@@ -369,11 +382,11 @@ class JournaledSearch(BaseSearchCV):
         """The metrics, where they are known before the first score."""
         if hasattr(scorer, "_scorers"):
             return tuple(scorer._scorers)
-        return () if callable(self.scoring) and not hasattr(scorer, "_score_func") else _SINGLE
+        return () if callable(self.scoring) and not hasattr(scorer, "_score_func") else SINGLE
 
     def _check_names(self, names: tuple[str, ...]) -> None:
         """Check `refit` against the metrics, which a callable `scoring` tells only now."""
-        if callable(self.scoring) and names != _SINGLE:
+        if callable(self.scoring) and names != SINGLE:
             self._check_refit_for_multimetric(names)
 
     def _new_progress(self, clock: SearchClock, guide: str | None) -> Progress:
@@ -383,5 +396,5 @@ class JournaledSearch(BaseSearchCV):
             guide,
             [*([print_progress] if self.verbose else []), *callbacks],
             time_budget=self.time_budget,
-            n_iter_no_change=self.n_iter_no_change,
+            n_iter_no_change=self._patience,
         )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from skopt.space import Categorical, Dimension, Integer
 
-__all__ = ["Coordinates"]
+__all__ = ["Coordinates", "unseen"]
 
 _DECIMALS = 12
 """Of a point; scipy's quantiles of numbers near the least float warn."""
@@ -61,6 +61,25 @@ class Coordinates:
         columns = zip(self._axes, points.T, strict=True)
         return np.stack([axis.snapped(column) for axis, column in columns], axis=1)
 
+    def moved(self, points: np.ndarray, steps: Any, share: float, generator: Any) -> np.ndarray:
+        """Points that differ from the given ones in some axes; a choice is drawn anew there.
+
+        Parameters
+        ----------
+        points : ndarray of shape (n_points, n_parameters)
+        steps : float or ndarray of shape (n_points, 1)
+            Deviation of how far a number moves.
+        share : float
+            Of the axes that differ.
+        generator : numpy Generator or RandomState
+        """
+        is_moved = generator.random(points.shape) < share
+        # Outside it is reflected, so that the bounds do not collect the points.
+        landed = np.abs(points + steps * generator.normal(size=points.shape))
+        landed = np.where(landed > 1, 2 - landed, landed).clip(0, 1)
+        landed = np.where(self.is_choice, generator.random(points.shape), landed)
+        return np.where(is_moved, landed, points)
+
     def point(self, parameters: Mapping[str, Any]) -> np.ndarray:
         """Point of a candidate, NaN along the axes on which it lies outside of the space.
 
@@ -74,6 +93,19 @@ class Coordinates:
             for name, axis in zip(self.names, self._axes, strict=True)
         ]
         return np.array([np.nan if place is None else place for place in at], dtype=np.float64)
+
+
+def unseen(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Points that are not among those seen, each once, in their order.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_points, n_parameters)
+    seen : ndarray of shape (n_seen, n_parameters)
+    """
+    known = set(map(tuple, seen.tolist()))
+    fresh = {tuple(point): None for point in points.tolist() if tuple(point) not in known}
+    return np.array(list(fresh)).reshape(-1, points.shape[1])
 
 
 class _Line:

@@ -77,6 +77,12 @@ class Evaluator:
         The metrics; empty where only the first scores tell.
     n_jobs, pre_dispatch, timeout
         As in :class:`Dispatcher`.
+
+    Attributes
+    ----------
+    n_splits : int
+    n_train : int
+        Samples of the smallest training split.
     """
 
     def __init__(
@@ -95,8 +101,9 @@ class Evaluator:
         timeout: float | None = None,
     ) -> None:
         self.n_splits = len(common.splits)
+        self.n_train = min((len(train) for train, _ in common.splits), default=0)
         self.score_names: tuple[str, ...] = tuple(score_names)
-        self._common, self._journal, self._clock = common, journal, clock
+        self._common, self.journal, self._clock = common, journal, clock
         self._guide = guide
         self._stack = ExitStack()
         self._dispatcher: Dispatcher | None = None
@@ -187,13 +194,13 @@ class Evaluator:
         trial : Trial
         """
         for split in range(self.n_splits):
-            self._journal.drop(_state_name(trial.number, trial.resource, split))
+            self.journal.drop(_state_name(trial.number, trial.resource, split))
 
     def _looked_up(self, trial: Trial) -> _Open:
         """Trial with what the journal has of it."""
         opened = _Open(trial)
         for split in range(self.n_splits):
-            entry = self._journal.find(f"{trial.key}/{split}")
+            entry = self.journal.find(f"{trial.key}/{split}")
             if entry is None:
                 opened.waiting.append(split)
             else:
@@ -244,10 +251,10 @@ class Evaluator:
             key = f"{trial.key}/{split}"
             state = None
             if trial.before:
-                state = self._journal.get(_state_name(trial.number, trial.before, split))
+                state = self.journal.get(_state_name(trial.number, trial.before, split))
             current.running.add(split)
             current.resumed = False
-            isolated = self._journal.begin(key) >= _SUSPICIOUS
+            isolated = self.journal.begin(key) >= _SUSPICIOUS
             yield Task(key, (trial, split, fit, state), isolated)
 
     def _record(self, current: _Open, split: int, outcome: Outcome) -> None:
@@ -266,10 +273,10 @@ class Evaluator:
             "elapsed": self._clock.seconds(),
         }
         if scores.state is not None:  # before the entry, which says that it is there
-            self._journal.put(_state_name(trial.number, trial.resource, split), scores.state)
-        self._journal.add(outcome.key, entry)
+            self.journal.put(_state_name(trial.number, trial.resource, split), scores.state)
+        self.journal.add(outcome.key, entry)
         if trial.before:
-            self._journal.drop(_state_name(trial.number, trial.before, split))
+            self.journal.drop(_state_name(trial.number, trial.before, split))
         current.running.discard(split)
         current.entries[split] = entry
 

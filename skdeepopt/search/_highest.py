@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from skdeepopt.search._trial import TrialResult
 
-__all__ = ["highest_results", "highest_rows", "rank_by_resource", "rows_of"]
+__all__ = ["highest_results", "highest_rows", "rank_by_resource"]
 
 
 def highest_results(results: Iterable[TrialResult]) -> list[TrialResult]:
@@ -39,20 +39,6 @@ def highest_rows(cv_results: dict[str, Any]) -> np.ndarray:
     resources = np.asarray(cv_results["resource"])
     sound = np.asarray(cv_results["failure"]) == ""
     return np.flatnonzero(sound & (resources == resources[sound].max()))
-
-
-def rows_of(cv_results: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
-    """Same columns with fewer rows.
-
-    Parameters
-    ----------
-    cv_results : dict of str to array or list
-    rows : ndarray of shape (n_rows,), int
-    """
-    return {
-        name: [column[row] for row in rows] if isinstance(column, list) else column[rows]
-        for name, column in cv_results.items()
-    }
 
 
 def rank_by_resource(cv_results: dict[str, Any], names: Sequence[str]) -> None:

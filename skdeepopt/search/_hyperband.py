@@ -16,13 +16,13 @@ from skdeepopt.search._contest import Candidate, Contest, run_together
 from skdeepopt.search._coordinates import Coordinates
 from skdeepopt.search._dimensions import as_dimensions
 from skdeepopt.search._evaluation import Evaluator
-from skdeepopt.search._highest import highest_results, highest_rows, rank_by_resource, rows_of
-from skdeepopt.search._pareto import pareto_rows
+from skdeepopt.search._highest import highest_results, highest_rows, rank_by_resource
 from skdeepopt.search._plan import check_plan, planned
 from skdeepopt.search._progress import Progress
 from skdeepopt.search._resource import EpochFit, check_resource, fit_for
-from skdeepopt.search._split import FitTrial, with_parameters
+from skdeepopt.search._split import FitTrial
 from skdeepopt.search._suggestions import Suggestions
+from skdeepopt.search._tables import rows_of
 from skdeepopt.search._trial import Trial, TrialResult
 
 __all__ = ["HyperbandSearchCV"]
@@ -118,6 +118,9 @@ n_splits_
         brackets in the order in which they begin.
     failures_ : list of (params, reason)
         Candidates that failed.
+    pareto_front_ : pandas DataFrame
+        With several metrics: the candidates at the highest resource that no other one there beats
+        in all of them.
 
     Raises
     ------
@@ -207,28 +210,6 @@ n_splits_
         self.journal = journal
         self.n_iter_no_change = n_iter_no_change
 
-    @property
-    def pareto_front_(self) -> Any:
-        """Candidates at the highest resource that no other one there beats in every metric.
-
-        Returns
-        -------
-        front : pandas DataFrame
-            A row for each, the best by the first metric first; its index is that of
-            ``cv_results_``. Columns of the parameters, then the mean of each metric under its name.
-
-        Raises
-        ------
-        AttributeError
-            There is one metric only.
-        """
-        front = super().pareto_front_  # tells of what is amiss; rows of short trainings are in it
-        names = list(self._score_names)
-        rows = highest_rows(self.cv_results_)
-        rows = rows[pareto_rows(rows_of(self.cv_results_, rows), names)]
-        table = type(front)([self.cv_results_["params"][row] for row in rows], index=rows)
-        return table.assign(**{n: self.cv_results_[f"mean_test_{n}"][rows] for n in names})
-
     def _check_parameters(self) -> None:
         super()._check_parameters()
         owner = type(self).__name__
@@ -249,16 +230,15 @@ n_splits_
         # More rounds begin as fewer do, so that a finished search can go on.
         return {name: value for name, value in super()._identity().items() if name != "n_rounds"}
 
-    def _new_progress(self, *args: Any, **kwargs: Any) -> Progress:
-        progress = super()._new_progress(*args, **kwargs)
+    @property
+    def _patience(self) -> int | None:
         # A rung's first results are no better than the last rung's: brackets are what counts here.
-        progress._patience = None
-        return progress
+        return None
 
     def _search(self, evaluator: Evaluator) -> None:
         owner = type(self).__name__
         parameter = check_resource(owner, self.estimator, self.resource)
-        brackets = planned(self, parameter, _n_train(evaluator))
+        brackets = planned(self, parameter, evaluator.n_train)
         self.min_resources_ = min(bracket.resources[0] for bracket in brackets)
         self.max_resources_ = brackets[0].resources[-1]
         self.brackets_ = [bracket.to_plain() for bracket in brackets]
@@ -266,7 +246,7 @@ n_splits_
         self._contest = self._new_contest(evaluator, brackets, fit)
         if self.asynchronous:
             run = partial(evaluator.run, fit=fit)
-            run_at_once(self._contest, run, evaluator._journal, int(self.factor))
+            run_at_once(self._contest, run, evaluator.journal, int(self.factor))
         else:
             in_order = partial(evaluator.in_order, fit=fit)
             run_together(self._contest, in_order, lambda left: evaluator.forget(_last(left)))
@@ -316,16 +296,18 @@ n_splits_
         rank_by_resource(self.cv_results_, self._score_names)
         self.n_resources_used_ = sum(_used(result) for result in everything)
 
+    def _comparable(self, cv_results: dict[str, Any]) -> np.ndarray:
+        # A short training's score is none of the long one's.
+        return highest_rows(cv_results)
+
     def _choose(self, cv_results: dict[str, Any]) -> int:
-        rows = highest_rows(cv_results)
+        rows = self._comparable(cv_results)
         return int(rows[super()._choose(rows_of(cv_results, rows))])
 
-    def _fitted_best(self, X: Any, y: Any, fit_params: dict[str, Any]) -> Any:
+    def _refit_parameters(self) -> dict[str, Any]:
         parameter = check_resource(type(self).__name__, self.estimator, self.resource)
         most = {} if parameter == "n_samples" else {parameter: self.max_resources_}
-        targets = () if y is None else (y,)
-        best = with_parameters(self.estimator, {**self.best_params_, **most}, self._seed)
-        return best.fit(X, *targets, **fit_params)
+        return {**super()._refit_parameters(), **most}
 
 
 class _Continuing:
@@ -342,7 +324,7 @@ class _Continuing:
 
     def _found_out(self, candidate: Candidate) -> bool:
         # Kept, since the weights are dropped when they have been trained on.
-        journal = self._evaluator._journal
+        journal = self._evaluator.journal
         kept = journal.find("continues")
         if kept is None:
             kept = {"continues": journal.get(f"{_last(candidate).key}/0") is not None}
@@ -353,11 +335,6 @@ class _Continuing:
 def _last(candidate: Candidate) -> Trial:
     """Trial that has brought a candidate where it is."""
     return Trial(candidate.number, {}, candidate.resource)
-
-
-def _n_train(evaluator: Evaluator) -> int:
-    """Samples of the smallest training split."""
-    return min(len(train) for train, _ in evaluator._common.splits)
 
 
 def _used(result: TrialResult) -> int:

@@ -49,7 +49,7 @@ def kept_seed(search: Any, journal: Journal) -> int:
 
     Parameters
     ----------
-    search : JournaledSearch
+    search : JournaledSearch or AutoOptimizer
     journal : Journal
     """
     kept = journal.find("seed")

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import skopt
-from scipy.special import ndtri
-from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, RegressorMixin
 from skopt.space import Categorical, Dimension, Integer
 
-from skdeepopt.search._coordinates import Coordinates
+from skdeepopt.search._coordinates import Coordinates, unseen
 from skdeepopt.search._process import QuietProcess
+from skdeepopt.search._surrogate import normal_ranks
 
 __all__ = ["DeferredOptimizer", "SurrogateOptimizer", "initial_points", "new_optimizer", "plain"]
 
@@ -128,7 +127,7 @@ class DeferredOptimizer(skopt.Optimizer):
         return point if n_points is None else [point]
 
 
-class SurrogateOptimizer(skopt.Optimizer):
+class SurrogateOptimizer(DeferredOptimizer):
     """skopt's optimizer around a Gaussian process that takes hundredths of a second.
 
     Parameters
@@ -161,29 +160,12 @@ class SurrogateOptimizer(skopt.Optimizer):
         super().__init__(dimensions, **settings)
         self._coordinates = Coordinates({d.name: d for d in self.space.dimensions})
         self._surrogate = QuietProcess(self._coordinates.is_choice)
-        self._n_fitted = 0
         self._all = _listed(self._coordinates, self.space.dimensions)
 
     @property
     def n_candidates(self) -> float:
         """Different candidates in the space; infinite where a parameter is a real number."""
         return math.prod(_size(dimension) for dimension in self.space.dimensions)
-
-    def tell(self, x: Any, y: Any, fit: bool = True) -> Any:
-        """Take in what a point, or several, cost.
-
-        Parameters
-        ----------
-        x : list, or list of list
-        y : float, or list of float
-        fit : bool, default=True
-            Not used: the next question fits.
-
-        Returns
-        -------
-        result : OptimizeResult
-        """
-        return super().tell(x, y, fit=False)
 
     def ask(self, n_points: int | None = None, strategy: str = "cl_min") -> list[Any]:
         """Point to try next, or a list of several.
@@ -253,7 +235,7 @@ class SurrogateOptimizer(skopt.Optimizer):
                 np.arange(len(rows) - _MOST_RESULTS // 2, len(rows)),
             )
             rows, targets = rows[kept], targets[kept]
-        targets = ndtri((rankdata(targets) - 0.5) / len(targets))
+        targets = normal_ranks(targets)
         if len(self.yi) >= _REFIT_GROWTH * self._n_fitted:
             self._n_fitted = len(self.yi)
             self._surrogate.fit(rows, targets)
@@ -263,14 +245,9 @@ class SurrogateOptimizer(skopt.Optimizer):
     def _near(self, parents: np.ndarray) -> np.ndarray:
         """Points that differ from the given ones in some axes, far and little."""
         copies = np.repeat(np.repeat(parents, _N_NEAR, axis=0), len(_STEPS), axis=0)
-        moved = self.rng.random_sample(copies.shape) < _SHARE_MOVED
-        scale = np.resize(_STEPS, len(copies))[:, None]
-        # Outside it is reflected, so that the bounds do not collect the points.
-        landed = np.abs(copies + scale * self.rng.normal(size=copies.shape))
-        landed = np.where(landed > 1, 2 - landed, landed).clip(0, 1)
-        anew = self.rng.random_sample(copies.shape)
-        landed = np.where(self._coordinates.is_choice, anew, landed)
-        return self._coordinates.snapped(np.where(moved, landed, copies))
+        steps = np.resize(_STEPS, len(copies))[:, None]
+        moved = self._coordinates.moved(copies, steps, _SHARE_MOVED, self.rng)
+        return self._coordinates.snapped(moved)
 
     def _drawn(self, n_points: int) -> np.ndarray:
         cube = self.rng.random_sample((n_points, len(self._coordinates)))
@@ -278,9 +255,7 @@ class SurrogateOptimizer(skopt.Optimizer):
 
     def _fresh(self, pool: np.ndarray, others: list[list[Any]]) -> np.ndarray:
         """Points of a pool that were neither tried nor are about to be, each once."""
-        known = {tuple(row) for row in self._rows([*self.Xi, *others]).tolist()}
-        fresh = {tuple(row): None for row in pool.tolist() if tuple(row) not in known}
-        return np.array(list(fresh)).reshape(-1, len(self._coordinates))
+        return unseen(pool, self._rows([*self.Xi, *others]))
 
     def _rows(self, points: Sequence[Sequence[Any]]) -> np.ndarray:
         names = self._coordinates.names

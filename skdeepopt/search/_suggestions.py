@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
-from scipy.stats import qmc, rankdata
+from scipy.stats import qmc
 
-from skdeepopt.search._coordinates import Coordinates
-from skdeepopt.search._surrogate import Surrogate
+from skdeepopt.search._coordinates import Coordinates, unseen
+from skdeepopt.search._surrogate import Surrogate, normal_ranks
 
 __all__ = ["Suggestions"]
 
@@ -155,20 +154,11 @@ class Suggestions:
     def _near(self, parents: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         """Points that differ from the given ones in some axes."""
         copies = np.repeat(parents, _N_NEAR, axis=0)
-        moved = generator.random(copies.shape) < _SHARE_MOVED
-        steps = generator.normal(scale=_STEP, size=copies.shape)
-        # A number that lands outside is reflected, so that the bounds do not collect them.
-        landed = np.abs(copies + steps)
-        landed = np.where(landed > 1, 2 - landed, landed).clip(0, 1)
-        landed = np.where(self._coordinates.is_choice, generator.random(copies.shape), landed)
-        return np.where(moved, landed, copies)
+        return self._coordinates.moved(copies, _STEP, _SHARE_MOVED, generator)
 
     def _new(self, pool: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """Points of a pool that have not been tried, each once."""
-        known = set(map(tuple, seen.tolist()))
-        snapped = self._coordinates.snapped(pool)
-        fresh = {tuple(point): None for point in snapped.tolist() if tuple(point) not in known}
-        return np.array(list(fresh)).reshape(-1, pool.shape[1])
+        return unseen(self._coordinates.snapped(pool), seen)
 
     def _fit(self) -> float:
         """Fit the process to the results, and return the resource that counts as the least."""
@@ -178,7 +168,7 @@ class Suggestions:
         scores = np.array([score for *_, score in kept])
         least = float(resources.min())
         features = np.column_stack([points, self._scale(resources, least)])
-        targets = _normal_ranks(scores)
+        targets = normal_ranks(scores)
         if len(self._results) >= _REFIT_GROWTH * self._n_fitted:
             self._n_fitted = len(self._results)
             self._surrogate.fit(features, targets)
@@ -194,14 +184,3 @@ class Suggestions:
     def _at_most(self, points: np.ndarray, least: float) -> np.ndarray:
         most = self._scale(np.array([float(self._max_resources)]), least)
         return np.column_stack([points, np.repeat(most, len(points))])
-
-
-def _normal_ranks(scores: np.ndarray) -> np.ndarray:
-    """Normal quantiles of the ranks; failed candidates share the last place.
-
-    Scores have no scale of their own: a candidate that diverges is no hundred times worse than one
-    that loses a percent.
-    """
-    ranks = rankdata(np.where(np.isnan(scores), -np.inf, scores))
-    quantiles: np.ndarray = ndtri((ranks - 0.5) / len(scores))
-    return quantiles

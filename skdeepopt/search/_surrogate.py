@@ -7,9 +7,10 @@ import math
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
+from scipy.stats import rankdata
 
-__all__ = ["Surrogate"]
+__all__ = ["Surrogate", "normal_ranks"]
 
 _ROOT = math.sqrt(5.0)
 _JITTER = 1e-8
@@ -107,10 +108,8 @@ class Surrogate:
         ----------
         points : ndarray of shape (n_points, n_axes)
         """
-        covariance = self._kernel(self._gaps(points, self._points))
-        explained = solve_triangular(self._factor, covariance.T, lower=True)
-        variance = math.exp(self.logarithms_[0]) - (explained**2).sum(0)
-        return covariance @ self._weights, np.sqrt(np.maximum(variance, _JITTER))
+        mean, variance, _ = self._believed(points)
+        return mean, np.sqrt(np.maximum(variance, _JITTER))
 
     def batch(self, points: np.ndarray, n_chosen: int, *, pending: int = 0) -> list[int]:
         """Positions of the points to try next, the most promising first.
@@ -131,10 +130,7 @@ class Surrogate:
         Ginsbourger, Le Riche & Carraro (2010), Kriging is well-suited to parallelize optimization,
         section 4.2: the batch.
         """
-        covariance = self._kernel(self._gaps(points, self._points))
-        explained = solve_triangular(self._factor, covariance.T, lower=True)
-        mean = covariance @ self._weights
-        variance = math.exp(self.logarithms_[0]) - (explained**2).sum(0)
+        mean, variance, explained = self._believed(points)
         # Of means, not of targets: a lucky one is no mark to beat.
         mark = float(self.predict(self._points)[0].max())
         is_free, chosen = np.ones(len(points), bool), list(range(pending))
@@ -151,6 +147,13 @@ class Surrogate:
             explained = np.vstack([explained, row])
             variance = variance - row**2
         return chosen[pending:]
+
+    def _believed(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Mean and variance at points, and what of the variance each result explains."""
+        covariance = self._kernel(self._gaps(points, self._points))
+        explained = solve_triangular(self._factor, covariance.T, lower=True)
+        variance = math.exp(self.logarithms_[0]) - (explained**2).sum(0)
+        return covariance @ self._weights, variance, explained
 
     @property
     def _noise(self) -> float:
@@ -197,3 +200,14 @@ def _expected_gain(lead: np.ndarray, deviation: np.ndarray) -> np.ndarray:
     ratio = lead / deviation
     gain: np.ndarray = lead * ndtr(ratio) + deviation * np.exp(-(ratio**2) / 2) / _ROOT_OF_TURN
     return gain
+
+
+def normal_ranks(scores: np.ndarray) -> np.ndarray:
+    """Normal quantiles of the ranks; failed candidates, which are NaN, share the last place.
+
+    Scores have no scale of their own: a candidate that diverges is no hundred times worse than one
+    that loses a percent.
+    """
+    ranks = rankdata(np.where(np.isnan(scores), -np.inf, scores))
+    quantiles: np.ndarray = ndtri((ranks - 0.5) / len(scores))
+    return quantiles

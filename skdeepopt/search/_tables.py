@@ -11,9 +11,17 @@ import numpy as np
 
 from skdeepopt.search._trial import TrialResult
 
-__all__ = ["check_some_succeeded", "cv_results_of", "failures_of", "reasons_told"]
+__all__ = [
+    "SINGLE",
+    "check_some_succeeded",
+    "cv_results_of",
+    "failures_of",
+    "reasons_told",
+    "rows_of",
+]
 
-_SINGLE = ("score",)
+SINGLE = ("score",)
+"""Names of the metrics where there is one."""
 
 
 def cv_results_of(
@@ -59,6 +67,20 @@ def cv_results_of(
     return table
 
 
+def rows_of(cv_results: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
+    """Same columns with fewer rows.
+
+    Parameters
+    ----------
+    cv_results : dict of str to array or list
+    rows : ndarray of shape (n_rows,), int
+    """
+    return {
+        name: [column[row] for row in rows] if isinstance(column, list) else column[rows]
+        for name, column in cv_results.items()
+    }
+
+
 def failures_of(results: Sequence[TrialResult]) -> list[tuple[dict[str, Any], str]]:
     """Parameters and reason of each trial that failed.
 
@@ -95,7 +117,7 @@ def _rows(result: TrialResult, names: Sequence[str], with_train: bool) -> list[d
 
 def _split_scores(scores: dict[str, np.ndarray], names: Sequence[str], split: int) -> Any:
     told = {name: float(scores[name][split]) if name in scores else np.nan for name in names}
-    return told["score"] if tuple(names) == _SINGLE else told
+    return told["score"] if tuple(names) == SINGLE else told
 
 
 def _mark_failed(table: dict[str, Any], failed: np.ndarray, error_score: float) -> None:

@@ -16,7 +16,7 @@ from skdeepopt.search._auto_bases import (
 )
 from skdeepopt.search._auto_branches import Base, branches_for
 from skdeepopt.search._auto_budget import Budget
-from skdeepopt.search._auto_recipes import Recipe, cut_of, made, shell_of
+from skdeepopt.search._auto_recipes import Recipe, made, shell_of
 from skdeepopt.search._auto_rows import AutoRow
 from skdeepopt.search._auto_split import divided
 
@@ -164,7 +164,10 @@ def test_for_short_trainings_fewer_passes_are_tried(trained):
 def test_a_recipe_fits_a_copy_and_leaves_what_it_starts_from(parts, trained):
     before = trained.predict_proba(parts.validation.X)
     recipe = Recipe(
-        "narrower", "base -> pruned", "pruned", PrunedEstimator(cut_of(trained), finetune_epochs=1)
+        "narrower",
+        "base -> pruned",
+        "pruned",
+        PrunedEstimator(FrozenEstimator(trained), finetune_epochs=1),
     )
 
     found = made(parts.training, parts.validation, recipe)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skdeepopt.search._highest import highest_results, highest_rows, rank_by_resource, rows_of
+from skdeepopt.search._highest import highest_results, highest_rows, rank_by_resource
 from skdeepopt.search._trial import Trial, TrialResult
 
 
@@ -36,10 +36,3 @@ def test_a_short_training_is_ranked_behind_a_long_one_and_a_failure_last():
 
     assert ranked["rank_test_score"].tolist() == [3, 2, 1, 4]
     assert ranked["rank_test_score"].dtype == np.int32
-
-
-def test_rows_keep_their_columns():
-    view = rows_of(table(), np.array([2, 0]))
-
-    assert view["params"] == [{"a": 2}, {"a": 0}]
-    assert view["mean_test_score"].tolist() == [0.6, 0.9]

@@ -13,6 +13,7 @@ from skdeepopt.search._tables import (
     cv_results_of,
     failures_of,
     reasons_told,
+    rows_of,
 )
 from skdeepopt.search._trial import Trial, TrialResult
 
@@ -106,3 +107,15 @@ def test_a_metric_that_is_nan_for_all_is_told():
 
 def test_one_that_succeeded_is_enough():
     check_some_succeeded("Search", RESULTS, ("score",), kept=None)
+
+
+def test_rows_keep_their_columns():
+    given = {
+        "params": [{"a": 0}, {"a": 1}, {"a": 2}, {"a": 3}],
+        "mean_test_score": np.array([0.9, 0.5, 0.6, np.nan]),
+    }
+
+    view = rows_of(given, np.array([2, 0]))
+
+    assert view["params"] == [{"a": 2}, {"a": 0}]
+    assert view["mean_test_score"].tolist() == [0.6, 0.9]
