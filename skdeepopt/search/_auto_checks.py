@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
+import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.multiclass import type_of_target
 
@@ -87,7 +88,8 @@ def estimator_for(estimator: Any, y: Any, *, owner: str) -> Any:
     if estimator is not None:
         return estimator
     try:
-        kind = type_of_target(y)
+        with np.errstate(invalid="ignore"):
+            kind = type_of_target(y)
     except (TypeError, ValueError):
         return CNNClassifier()
     if kind.startswith("continuous"):

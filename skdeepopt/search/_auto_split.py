@@ -106,6 +106,7 @@ def _present(X: Any, y: Any, sample_weight: Any) -> Part:
     X = as_array(X, owner="fit") if isinstance(X, torch.Tensor) else X
     y = as_array(y, owner="fit") if isinstance(y, torch.Tensor) else np.asarray(y)
     X = np.stack([np.asarray(x) for x in X]) if isinstance(X, (list, tuple)) else X
+    X = X if hasattr(X, "__getitem__") else np.asarray(X)
     y = y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
     if sample_weight is None:
         return Part(X, y, None)
