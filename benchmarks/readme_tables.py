@@ -189,7 +189,23 @@ def _unlabelled(results: Record) -> str:
         _plus_minus(accuracy[name], 2, 100) for name in ("with unlabelled", "teacher")
     )
     n_seeds = accuracy["teacher"]["n"]
-    return f"{with_unlabelled} % ({n_seeds} seeds); without the unlabelled images {alone} %"
+    spread_labels = _plus_minus(accuracy["spread labels"], 2, 100)
+    return (
+        f"{with_unlabelled} % ({n_seeds} seeds); without the unlabelled images {alone} %, "
+        f"scikit-learn's label spreading alone {spread_labels} %"
+    )
+
+
+def _distilled(results: Record) -> str:
+    """Share of the gap that teaching closed, and the accuracies it is a share of."""
+    figures = results["figures"]
+    accuracy = {name: _plus_minus(figures["accuracy"][name], 2, 100) for name in LEARNERS}
+    share = figures["n_parameters"]["student"] / figures["n_parameters"]["teacher"]
+    return (
+        f"{figures['gap_closed']:.2f} of the gap ({figures['accuracy']['student']['n']} seeds): "
+        f"teacher {accuracy['teacher']} %, student alone {accuracy['student']} %, "
+        f"taught {accuracy['distilled']} %, with {share:.3f}x the parameters"
+    )
 
 
 def _search_epochs(results: Record) -> str:
@@ -375,6 +391,11 @@ TRANSFERRED = (
         "+15",
     ),
 )
+LEARNERS = ("teacher", "student", "distilled")
+DISTILLED = (
+    ("mnist-1000", "1,000 labels and the other training images without theirs"),
+    ("mnist-ensemble", "all labels, ten networks as the teacher"),
+)
 QUARTER = "MNIST, channels of the {}, multiply-adds cut to a quarter"
 WITHIN = ("within 0.15 points of the dense net, latency 0.5x", "0.05 points, 0.35x")
 PRUNING = (
@@ -466,6 +487,12 @@ FIGURES = (
     *(
         Figure(f"transferred: {text}", f"transfer-{row}", _transferred, must, aim)
         for row, text, must, aim in TRANSFERRED
+    ),
+    *(
+        Figure(
+            f"distilled: MNIST, {text}", f"distillation-{row}", _distilled, "half", "all of the gap"
+        )
+        for row, text in DISTILLED
     ),
     Figure(
         "MNIST, 10 labels a class, the other training images without theirs",
