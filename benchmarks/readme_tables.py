@@ -426,7 +426,7 @@ PACKED = (
     ("lenet5", "LeNet-5, error at most 0.85 %", "3000", "6 KB", "3 KB"),
     ("lenet5", "LeNet-5, error at most 1.0 %", "3000", "4.1 KB", "1.5 KB"),
     ("lenet300", "LeNet-300-100, error at most 1.95 %", "6000", "16.7 KB", "8.5 KB"),
-    ("any", "any network, error at most 0.45 %", "9000", "11.0 KB", "6 KB"),
+    ("any", "any network, error at most 0.45 %", "11000", "11.0 KB", "6 KB"),
     ("lenet5", "any network, error at most 0.94 %", "3000", "5.4 KB", "1.5 KB"),
 )
 SPEED = (
