@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -89,7 +90,7 @@ def test_nothing_has_no_factor(before, after):
 
 @given(st.floats(0, 1e6))
 def test_a_duration_never_has_sixty_of_a_unit(value):
-    assert "60 s" not in duration(value).replace("160", "")
+    assert not re.search(r"(?<![\d.])60 s", duration(value))
     assert " 60 min" not in f" {duration(value)}"
 
 
