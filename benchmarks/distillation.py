@@ -129,23 +129,21 @@ def nearness(points: np.ndarray, others: np.ndarray) -> sparse.csr_matrix:
     return graph + graph.T if among else graph.T.tocsr()
 
 
-def spreading(X: np.ndarray, y: np.ndarray, rows: np.ndarray) -> Pipeline:
-    """Label spreading over all images, from the labels of some rows."""
+def spreading(X: np.ndarray, y: np.ndarray) -> Pipeline:
+    """Label spreading over all images, from the labels of the first."""
     known = np.full(len(X), -1)
-    known[rows] = y[rows]
+    known[: len(y)] = y
     spread_labels = LabelSpreading(kernel=nearness, alpha=0.99, max_iter=300, tol=1.0)
     principal = PCA(N_COMPONENTS, random_state=0)
     return make_pipeline(FunctionTransformer(as_vectors), principal, spread_labels).fit(X, known)
 
 
-def surest(model: Pipeline, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that a spread label counts for, the same share of each class, and these labels."""
-    answers = model[-1].label_distributions_
-    sure, labels = answers.max(1), model[-1].transduction_
+def surest(spread_labels: LabelSpreading, share: float) -> np.ndarray:
+    """Rows that a spread label counts for, the same share of each class."""
+    sure, labels = spread_labels.label_distributions_.max(1), spread_labels.transduction_
     rows = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     kept = [r[np.argsort(-sure[r], kind="stable")[: round(share * len(r))]] for r in rows]
-    chosen = np.sort(np.concatenate(kept))
-    return chosen, labels[chosen]
+    return np.concatenate(kept)
 
 
 class DistillationRun(SeedRun):
@@ -205,17 +203,16 @@ class DistillationRun(SeedRun):
     def _with_unlabelled(self, teacher: Any, labelled: Any, unlabelled: Any) -> Any:
         """A network that learns the surest of the spread labels, and goes on with all images."""
         X, y = np.concatenate([labelled[0], unlabelled]), labelled[1]
-        rows = np.arange(len(y))
-        spread_labels = spreading(X, y, rows)
-        self._keep({"spread labels": {"accuracy": self.data.accuracy(spread_labels)}})
-        chosen, answers = surest(spread_labels, self.row.share_spread)
-        chosen, answers = chosen[chosen >= len(y)], answers[chosen >= len(y)]
-        X_first, y_first = X[np.append(rows, chosen)], np.append(y, answers)
+        graph = spreading(X, y)
+        self._keep({"spread labels": {"accuracy": self.data.accuracy(graph)}})
+        chosen = np.union1d(np.arange(len(y)), surest(graph[-1], self.row.share_spread))
+        labels = np.append(y, graph[-1].transduction_[len(y) :])
+        X_first, y_first = X[chosen], labels[chosen]
         options = {**LARGE, **self.row.first, "random_state": self.seed}
         first = CNNClassifier(**options).fit(X_first, y_first)
         model = TransferEstimator(
             FrozenEstimator(first),
-            unlabelled=np.delete(X, np.append(rows, chosen), axis=0),
+            unlabelled=np.delete(X, chosen, axis=0),
             random_state=self.seed,
             **self.row.taught,
         )
@@ -251,7 +248,9 @@ def summary(row: Row, results: dict[int, Any]) -> dict[str, Any]:
 
 def described(row: Row) -> dict[str, Any]:
     """The row in plain values."""
-    first = {"first": in_plain_values(row.first), "share_spread": row.share_spread}
+    first = (
+        {"first": in_plain_values(row.first), "share_spread": row.share_spread} if row.first else {}
+    )
     return {
         "data": row.data,
         "n_labels": row.n_labels,
@@ -259,7 +258,7 @@ def described(row: Row) -> dict[str, Any]:
         "n_teachers": row.n_teachers,
         "student": row.student and in_plain_values(row.student),
         "taught": in_plain_values(row.taught),
-        **(first if row.first else {}),
+        **first,
     }
 
 

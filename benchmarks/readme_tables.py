@@ -185,11 +185,11 @@ def _transferred(results: Record) -> str:
 
 def _unlabelled(results: Record) -> str:
     accuracy = results["figures"]["accuracy"]
-    with_unlabelled, alone = (
-        _plus_minus(accuracy[name], 2, 100) for name in ("with unlabelled", "teacher")
+    with_unlabelled, alone, spread_labels = (
+        _plus_minus(accuracy[name], 2, 100)
+        for name in ("with unlabelled", "teacher", "spread labels")
     )
     n_seeds = accuracy["teacher"]["n"]
-    spread_labels = _plus_minus(accuracy["spread labels"], 2, 100)
     return (
         f"{with_unlabelled} % ({n_seeds} seeds); without the unlabelled images {alone} %, "
         f"scikit-learn's label spreading alone {spread_labels} %"

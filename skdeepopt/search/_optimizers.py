@@ -14,7 +14,7 @@ from skopt.space import Categorical, Dimension, Integer
 
 from skdeepopt.search._coordinates import Coordinates, unseen
 from skdeepopt.search._process import QuietProcess
-from skdeepopt.search._surrogate import normal_ranks
+from skdeepopt.search._surrogate import normal_ranks, on_one_thread
 
 __all__ = ["DeferredOptimizer", "SurrogateOptimizer", "initial_points", "new_optimizer", "plain"]
 
@@ -208,6 +208,7 @@ class SurrogateOptimizer(DeferredOptimizer):
         fresh = self._fresh(pool[self.rng.permutation(len(pool))], others)
         return self._point(fresh[0] if len(fresh) else pool[self.rng.randint(len(pool))])
 
+    @on_one_thread
     def _suggested(self, n_points: int, others: list[list[Any]]) -> list[list[Any]]:
         """Where the process expects to gain the most."""
         rows = self._rows(self.Xi)
@@ -272,6 +273,7 @@ class _Model(RegressorMixin, BaseEstimator):
     def __init__(self, optimizer: SurrogateOptimizer) -> None:
         self.optimizer = optimizer
 
+    @on_one_thread
     def predict(self, X: np.ndarray, return_std: bool = False) -> Any:
         """Costs, and their deviations where asked for."""
         optimizer = self.optimizer

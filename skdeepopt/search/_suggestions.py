@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from skdeepopt.search._coordinates import Coordinates, unseen
-from skdeepopt.search._surrogate import Surrogate, normal_ranks
+from skdeepopt.search._surrogate import Surrogate, normal_ranks, on_one_thread
 
 __all__ = ["Suggestions"]
 
@@ -131,6 +131,7 @@ class Suggestions:
             points[0] = np.where(np.isnan(self._first), points[0], self._first)
         return points
 
+    @on_one_thread
     def _promising(
         self, generator: np.random.Generator, n_points: int, pending: np.ndarray | None
     ) -> np.ndarray:

@@ -11,7 +11,7 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import rankdata
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-__all__ = ["Surrogate", "normal_ranks"]
+__all__ = ["Surrogate", "normal_ranks", "on_one_thread"]
 
 _ROOT = math.sqrt(5.0)
 _JITTER = 1e-8
@@ -25,9 +25,9 @@ _SPREAD = (0.0, 1.0)
 _MOST_STEPS = 60
 _ROOT_OF_TURN = math.sqrt(2 * math.pi)
 
-_on_one_thread = ThreadpoolController().wrap(limits=1, user_api="blas")
-"""Threads over such small matrices wait for each other, seconds long where workers hold the cores,
-and the last bits would depend on how many there are."""
+on_one_thread = ThreadpoolController().wrap(limits=1, user_api="blas")
+"""Decorator of whoever asks a process. Threads over such small matrices wait for each other, for
+seconds where workers hold the cores, and the last bits would depend on how many there are."""
 
 
 class Surrogate:
@@ -68,7 +68,6 @@ class Surrogate:
         # The middle of a length's prior is long; a shorter start sees more of the data.
         self.logarithms_ = np.array([0.0, _NOISE[0], *[lengths[0] - 1.0] * n_axes])
 
-    @_on_one_thread
     def fit(self, points: np.ndarray, targets: np.ndarray) -> Surrogate:
         """Find lengths and variances from where they are, and take the data in.
 
@@ -92,7 +91,6 @@ class Surrogate:
             self.logarithms_ = found.x
         return self.learn(points, targets)
 
-    @_on_one_thread
     def learn(self, points: np.ndarray, targets: np.ndarray) -> Surrogate:
         """Take the data in, with lengths and variances as they are.
 
@@ -108,7 +106,6 @@ class Surrogate:
         self._weights = cho_solve((self._factor, True), targets)
         return self
 
-    @_on_one_thread
     def predict(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and deviation of the value without its noise, each of shape (n_points,).
 
@@ -119,7 +116,6 @@ class Surrogate:
         mean, variance, _ = self._believed(points)
         return mean, np.sqrt(np.maximum(variance, _JITTER))
 
-    @_on_one_thread
     def batch(self, points: np.ndarray, n_chosen: int, *, pending: int = 0) -> list[int]:
         """Positions of the points to try next, the most promising first.
 

@@ -135,12 +135,15 @@ class TestLikeSkopt:
     def test_results_that_skopt_plots(self):
         matplotlib = pytest.importorskip("matplotlib")
         matplotlib.use("Agg")
+        from matplotlib import pyplot
         from skopt.plots import plot_convergence, plot_objective
 
         result = valley().fit(X, Y).optimizer_results_[0]
 
         plot_convergence(result)
         plot_objective(result, n_samples=5, n_points=3)
+
+        pyplot.close("all")
 
     def test_train_scores_are_ranked_as_skopt_does_it(self):
         search = valley(4, return_train_score=True).fit(X, Y)

@@ -170,14 +170,14 @@ def test_an_optimizer_pickles_and_goes_on_alike():
 def test_a_suggestion_takes_a_tenth_of_a_second_at_most():
     space = [*(Real(0, 1, name=f"x{n}") for n in range(10)), *dimensions()[:2]]
     ours = optimizer(space=space)
-    seconds = []
-    for _ in range(40):
-        begun = time.process_time()
+    for _ in range(29):
         point = ours.ask()
-        seconds.append(time.process_time() - begun)
         ours.tell(point, float(sum(point[:10])))
 
-    assert np.mean(seconds[20:]) < 0.1
+    begun = time.process_time()
+    ours.ask()
+
+    assert time.process_time() - begun < 0.1
 
 
 def test_skopts_own_is_fitted_when_asked_and_not_when_told():
