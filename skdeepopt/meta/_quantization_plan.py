@@ -151,6 +151,20 @@ class QuantizationPlan:
     def finish(self, model: Any, quantization: Quantization) -> Quantized:
         """Put the weights exactly on their grids, and let an engine answer."""
         weights = round_weights(model.module_, quantization.schemes)
+        return self.let_answer(model, quantization, weights)
+
+    def let_answer(
+        self, model: Any, quantization: Quantization, weights: dict[str, QuantizedTensor]
+    ) -> Quantized:
+        """Let an engine answer for a model whose weights lie exactly on their grids.
+
+        Parameters
+        ----------
+        model : fitted deep estimator
+        quantization : Quantization
+        weights : dict of layer name to QuantizedTensor
+            As the model has them.
+        """
         model._answer_through(self.engine_for(model, quantization))
         return Quantized(model, quantization, weights)
 

@@ -359,14 +359,19 @@ class QuantizedEstimator(DeepWrapper):
         owner = type(self).__name__
         schemes = {n: resolve_scheme(s, owner=owner) for n, s in state["schemes"].items()}
         layers = weight_layers(self.estimator_.module_)
-        for name, stored in state["weights"].items():
-            weight = _stored_weight(*stored, shape=layers[name].weight.shape)
+        weights = {
+            name: _stored_weight(*stored, shape=layers[name].weight.shape)
+            for name, stored in state["weights"].items()
+        }
+        if weights.keys() != schemes.keys():
+            raise ValueError("the layers with codes are not those with a scheme")
+        for name, weight in weights.items():
             write_weight(layers[name], weight.values())
         grids = {n: (float(scale), int(zero)) for n, (scale, zero) in state["activations"].items()}
         self.quantization_report_ = QuantizationReport.from_plain(state["report"])
         plan = replace(self._plan(), engine=_installed(state["engine"]))
         found = Quantization(schemes, grids, tuple(state["float_layers"]), state["dynamic"])
-        self._learn(plan.finish(self.estimator_, found))
+        self._learn(plan.let_answer(self.estimator_, found, weights))
 
 
 def _stored_weight(

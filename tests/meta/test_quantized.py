@@ -145,6 +145,27 @@ def test_a_file_keeps_every_bit_of_the_answers(base, X, y, scheme, tmp_path):
     assert repr(again.quantization_report_) == repr(model.quantization_report_)
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_file_keeps_every_code(base, X, y, scheme, tmp_path):
+    model = quantized(base, X, y, scheme=scheme)
+
+    again = load(save(model, tmp_path / "model"))
+
+    assert again._weights.keys() == model._weights.keys()
+    for name, weight in again._weights.items():
+        assert torch.equal(weight.codes, model._weights[name].codes)
+        assert torch.equal(weight.scale, model._weights[name].scale)
+
+
+def test_codes_without_a_scheme_are_refused(base, X, y):
+    model = quantized(base, X, y, scheme="int4")
+    state = model._fitted_state()
+    state["schemes"].popitem()
+
+    with pytest.raises(ValueError, match="layers with codes"):
+        QuantizedEstimator(base)._restore_state(state)
+
+
 @pytest.mark.parametrize("scheme", ["int8", "int4", "ternary", "binary"])
 def test_dynamic_ranges_give_the_answers_of_the_simulated_network(wide, X, y, scheme):
     model = quantized(wide, X, y, scheme=scheme, method="dynamic")
