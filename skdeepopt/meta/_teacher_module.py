@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
 from typing import Any
@@ -42,6 +42,11 @@ class Committee(nn.Module):
     scales, means : sequence of Tensor
         By which the numbers of each member become targets, for a regressor.
 
+    References
+    ----------
+    Fukuda, Suzuki, Kurata, Thomas, Cui & Ramabhadran (2017), "Efficient knowledge distillation from
+    an ensemble of teachers", Interspeech, section 3 (another teacher for each batch).
+
     Examples
     --------
     >>> members = [nn.Linear(4, 2), nn.Linear(4, 2)]
@@ -68,6 +73,20 @@ class Committee(nn.Module):
         self.is_classifier = is_classifier
         self.scales = [1.0] * len(self.weights) if scales is None else list(scales)
         self.means = [0.0] * len(self.weights) if means is None else list(means)
+        self._n_drawn: int | None = None
+        self._generator = np.random.default_rng()
+
+    def drawing(self, n_members: int | None, *, seed: int) -> Committee:
+        """The same, of which other members, drawn at random, answer for each batch.
+
+        Parameters
+        ----------
+        n_members : int or None
+            At most so many; None is all.
+        seed : int
+        """
+        self._n_drawn, self._generator = n_members, np.random.default_rng(seed)
+        return self
 
     def standardized(self, mean: Any, scale: Any) -> Committee:
         """The same, with answers less `mean` and divided by `scale`; nothing for a classifier.
@@ -83,25 +102,31 @@ class Committee(nn.Module):
         return self
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        answers = list(self._answers(inputs))
+        asked = self._asked()
+        answers = [self._answer(inputs, number) for number in asked]
         if self.is_classifier and len(answers) == 1:
             return answers[0]
         if self.is_classifier:
             answers = [each.softmax(1) for each in answers]
-        total = sum(weight * each for weight, each in zip(self.weights, answers, strict=True))
+        share = sum(self.weights[number] for number in asked)
+        total = sum(self.weights[n] / share * each for n, each in zip(asked, answers, strict=True))
         assert isinstance(total, torch.Tensor)
         return total.clamp_min(torch.finfo(total.dtype).tiny).log() if self.is_classifier else total
 
-    def _answers(self, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
-        parts = zip(self.members, self.image_shapes, self.scales, self.means, strict=True)
-        for member, shape, scale, mean in parts:
-            taken = inputs if inputs.shape[1:] == shape else inputs.reshape(-1, *shape)
-            answers = member(taken).float()
-            yield (
-                answers
-                if self.is_classifier
-                else answers * _as(scale, answers) + _as(mean, answers)
-            )
+    def _asked(self) -> list[int]:
+        """Members that answer for this batch, among those whose answer counts."""
+        counting = [number for number, weight in enumerate(self.weights) if weight]
+        if self._n_drawn is None or self._n_drawn >= len(counting):
+            return counting
+        return sorted(self._generator.choice(counting, self._n_drawn, replace=False).tolist())
+
+    def _answer(self, inputs: torch.Tensor, number: int) -> torch.Tensor:
+        shape = self.image_shapes[number]
+        taken = inputs if inputs.shape[1:] == shape else inputs.reshape(-1, *shape)
+        answers: torch.Tensor = self.members[number](taken).float()
+        if self.is_classifier:
+            return answers
+        return answers * _as(self.scales[number], answers) + _as(self.means[number], answers)
 
 
 class Asked(nn.Module):

@@ -154,6 +154,8 @@ class Teaching:
     temperature, alpha : float
     consistency : bool
         Whether unlabelled samples also have to be answered alike when they are changed.
+    teachers_per_batch : int or None
+        Members of an ensemble of networks that answer for each batch; None is all.
     seed : int
     """
 
@@ -162,6 +164,7 @@ class Teaching:
     temperature: float
     alpha: float
     consistency: bool
+    teachers_per_batch: int | None
     seed: int
 
     def lessons(self, data: Labelled, unlabelled: Any, classes: np.ndarray | None) -> Lessons:
@@ -261,7 +264,8 @@ class Teaching:
         mean, scale = _standard_of(owner)
         network = self._network(owner, lessons)
         if network is not None:
-            return network.standardized(mean, scale).to(device)
+            network = network.standardized(mean, scale).to(device)
+            return network.drawing(self.teachers_per_batch, seed=self.seed)
         if by_rows:
             return torch.from_numpy(((lessons.answers - mean) / scale).astype(np.float32))
         return Asked(lambda rows: self._asked(rows, lessons))

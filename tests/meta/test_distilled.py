@@ -118,6 +118,17 @@ def test_any_classifier_teaches_labels_of_any_type(kind, X, y):
     np.testing.assert_allclose(model.predict_proba(X).sum(1), 1)
 
 
+def test_one_of_several_teachers_answers_for_each_batch(X, y):
+    options = {"teacher": FrozenEstimator(clone(TEACHERS["vote"]).fit(X, y)), "random_state": 0}
+
+    one, again = (DistilledEstimator(STUDENT, teachers_per_batch=1, **options) for _ in range(2))
+    both, more = (DistilledEstimator(STUDENT, teachers_per_batch=n, **options) for n in (None, 9))
+
+    assert torch.equal(weights(one.fit(X, y)), weights(again.fit(X, y)))
+    assert torch.equal(weights(both.fit(X, y)), weights(more.fit(X, y)))
+    assert not torch.equal(weights(one), weights(both))
+
+
 @pytest.mark.parametrize("kind", ["probabilities", "decisions", "network", "vote"])
 def test_a_student_comes_to_answer_as_its_teacher_against_all_labels(kind, X, y):
     teacher = clone(TEACHERS[kind]).fit(X, y)
@@ -532,6 +543,7 @@ PARAMETERS = [
     ({"alpha": "0.5"}, TypeError, "Did you mean 0.5?"),
     ({"temperature": 0}, ValueError, "DistilledEstimator.temperature"),
     ({"finetune_epochs": -1}, ValueError, "Did you mean 1?"),
+    ({"teachers_per_batch": 0}, ValueError, "DistilledEstimator.teachers_per_batch"),
     ({"consistency": "yes"}, TypeError, "Did you mean True?"),
     ({"consistency": True}, ValueError, "unlabelled is None"),
     ({"teacher": None}, TypeError, "not None"),
