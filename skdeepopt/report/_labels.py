@@ -18,6 +18,9 @@ ROUNDS = 4
 FAR_COST = 12.0
 """Covered area that a label accepts to stand one unit nearer to its point."""
 
+OUTSIDE_WEIGHT = 100.0
+"""Of what leaves the frame, where it cannot be read: ten times that of another label."""
+
 
 @dataclass(frozen=True)
 class Box:
@@ -110,7 +113,7 @@ def _cost(point: tuple[float, float], box: Box, blocked: Sequence[Obstacle], fra
         for other in blocked
         if not _holds(other.box, point) and _crosses(point, end, other.box)
     )
-    outside = 20.0 * (box.area - box.shared(frame))
+    outside = OUTSIDE_WEIGHT * (box.area - box.shared(frame))
     total = covered + 0.5 * crossed + outside + FAR_COST * math.dist(point, end)
     # Places that differ by rounding alone count as equal, and the first of them is taken.
     return round(total, 3)

@@ -33,6 +33,15 @@ def test_two_points_on_one_another_have_labels_apart(x, y, right, up):
     assert first.shared(second) == 0
 
 
+@given(st.floats(20, 280))
+def test_a_label_covers_others_rather_than_leave_the_frame(y):
+    rows = [Obstacle(Box(100, low, 300, low + 12), 10.0) for low in range(0, 300, 12)]
+
+    (place,) = place_labels([(310, y)], [(100, 12)], [around(310, y), *rows], FRAME)
+
+    assert place.shared(FRAME) >= place.area - 1e-6
+
+
 @given(coordinates, coordinates, coordinates, coordinates)
 def test_shared_area_is_symmetric_and_within_either(a, b, c, d):
     one = Box(min(a, b), 0, max(a, b), 10)
