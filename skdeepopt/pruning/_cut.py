@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-import torch
-
 from skdeepopt._validation import check_integer, check_ratio, check_real
+from skdeepopt.layers._idle_hook import IdleHook
 
 __all__ = ["Cut", "Gradual", "KeptLayer", "OneShot", "check_end", "cubic_ratio"]
 
@@ -111,8 +110,10 @@ def check_end(owner: object, *, begin: float = 0.0) -> float:
     return end
 
 
-class OneShot:
+class OneShot(IdleHook):
     """Training hook that cuts before the first step.
+
+    Masks stay, for more cuts; :func:`bake_masks` ends them.
 
     Parameters
     ----------
@@ -130,19 +131,8 @@ class OneShot:
         """Cut; True where parameters were replaced."""
         return self.cut.to(self.ratio)
 
-    def after_step(self, progress: float) -> bool:
-        """Leave the network as it is."""
-        return False
 
-    def penalty(self) -> torch.Tensor | None:
-        """Nothing is added to the loss."""
-        return None
-
-    def after_training(self) -> None:
-        """Masks stay, for more cuts; :func:`bake_masks` ends them."""
-
-
-class Gradual:
+class Gradual(IdleHook):
     """Training hook that cuts a little at a time, along :func:`cubic_ratio`.
 
     Parameters
@@ -188,10 +178,6 @@ class Gradual:
         self._n_past = n_past
         time = self.begin + (self.end - self.begin) * n_past / self.n_cuts
         return self.cut.to(cubic_ratio(self.ratio, time, begin=self.begin, end=self.end))
-
-    def penalty(self) -> torch.Tensor | None:
-        """Nothing is added to the loss."""
-        return None
 
     def after_training(self) -> None:
         """Reach the ratio where the training ended early; masks stay, for more cuts."""

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import nn
 
+from skdeepopt.layers._idle_hook import IdleHook
 from skdeepopt.pruning._cut import Cut, OneShot
 
 __all__ = ["EarlyWeights", "Rewound", "rewinding_ratios"]
@@ -35,7 +36,7 @@ def rewinding_ratios(ratio: float) -> list[float]:
     return [1 - (1 - ratio) ** (i / n_rounds) for i in range(1, n_rounds + 1)]
 
 
-class EarlyWeights:
+class EarlyWeights(IdleHook):
     """Training hook that remembers the weights at one moment.
 
     Parameters
@@ -60,22 +61,11 @@ class EarlyWeights:
         self.at = at
         self.weights: dict[str, torch.Tensor] = {}
 
-    def before_training(self, n_steps: int) -> bool:
-        """Leave the network as it is."""
-        return False
-
     def after_step(self, progress: float) -> bool:
         """Remember the weights when their moment has come."""
         if not self.weights and progress >= self.at:
             self.weights = {name: v.clone() for name, v in self.module.state_dict().items()}
         return False
-
-    def penalty(self) -> torch.Tensor | None:
-        """Nothing is added to the loss."""
-        return None
-
-    def after_training(self) -> None:
-        """The weights stay remembered."""
 
 
 class Rewound(OneShot):

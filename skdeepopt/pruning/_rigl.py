@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from skdeepopt._validation import check_integer, check_ratio
+from skdeepopt.layers._idle_hook import IdleHook
 from skdeepopt.layers._weighted import Layer
 from skdeepopt.pruning._cut import check_end
 from skdeepopt.pruning._masks import bake_masks, mask_of, masks_of, set_masks
@@ -66,7 +67,7 @@ def _whole(parts: Sequence[float], n_kept: int, at_most: Sequence[int]) -> list[
     return counts
 
 
-class RigL:
+class RigL(IdleHook):
     """Training hook that keeps the network sparse, and moves its weights to where they help.
 
     Every so often each layer's smallest weights are dropped, and as many are grown where the
@@ -160,10 +161,6 @@ class RigL:
                 _move(layer, self._growable[name], fraction)
         self._watch()
         return False
-
-    def penalty(self) -> torch.Tensor | None:
-        """Nothing is added to the loss."""
-        return None
 
     def after_training(self) -> None:
         """Write the zeros into the weights."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import fx
 
+from skdeepopt.layers._idle_hook import IdleHook
 from skdeepopt.layers._weighted import weight_layers
 from skdeepopt.quantization._activations import ActivationQuantizer
 from skdeepopt.quantization._learned import (
@@ -19,7 +19,7 @@ from skdeepopt.quantization._scheme import Scheme
 __all__ = ["QuantizedTraining"]
 
 
-class QuantizedTraining:
+class QuantizedTraining(IdleHook):
     """Training hook under which weights and activations are rounded, and their steps learned.
 
     Parameters
@@ -70,10 +70,6 @@ class QuantizedTraining:
         for layer in self._binary:
             clip_weights(layer)
         return False
-
-    def penalty(self) -> torch.Tensor | None:
-        """Nothing is added to the loss."""
-        return None
 
     def after_training(self) -> None:
         """Write the rounded weights; the ranges stay as learned."""
