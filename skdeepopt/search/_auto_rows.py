@@ -24,7 +24,7 @@ __all__ = [
 
 OBJECTIVES = ("bytes", "latency", "train_time")
 
-_MEASURED = {"bytes": "file_bytes", "latency": "latency_ms", "train_time": "train_seconds"}
+_TIMINGS = {"latency": "latency_ms", "train_time": "train_seconds"}
 
 
 class ObjectiveError(ValueError):
@@ -103,6 +103,8 @@ def chosen_row(
 ) -> int:
     """Place of the row that is chosen: the best by the objective of those accurate enough.
 
+    By timings that differ by a hair none is better; the other figures decide then.
+
     Parameters
     ----------
     rows : sequence of AutoRow
@@ -125,7 +127,8 @@ def chosen_row(
     if not fit:
         return max(sound, key=lambda at: (_or_least(rows[at].accuracy), -at))
     worth = {at: objective_of(rows[at], objective, owner=owner) for at in fit}
-    return min(fit, key=lambda at: (worth[at], -rows[at].accuracy, _size(rows[at]), at))
+    others = {at: [-figure for figure in _figures(rows[at], stands=True)] for at in fit}
+    return min(fit, key=lambda at: (worth[at], others[at], at))
 
 
 def objective_of(
@@ -133,8 +136,7 @@ def objective_of(
 ) -> float:
     """What an objective says of a row; smaller is better."""
     if isinstance(objective, str):
-        value = getattr(row, _MEASURED[objective])
-        return math.inf if value is None else float(value)
+        return _size(row) if objective == "bytes" else _timing(getattr(row, _TIMINGS[objective]))
     where = f"{owner}.objective"
     try:
         said = objective(row.to_plain())
@@ -165,9 +167,12 @@ def as_frame(rows: Sequence[AutoRow]) -> Any:
 def _figures(row: AutoRow, *, stands: bool) -> tuple[float, ...]:
     """Larger is better; NaN where there is no model."""
     accuracy = row.accuracy if stands else math.nan
-    # Timings of one model differ in the third digit.
-    latency, seconds = (float(f"{t:.2g}") for t in (row.latency_ms, row.train_seconds))
-    return accuracy, -_size(row), -latency, -seconds
+    return accuracy, -_size(row), -_timing(row.latency_ms), -_timing(row.train_seconds)
+
+
+def _timing(measured: float) -> float:
+    """To two digits: those of one model differ in the third."""
+    return float(f"{measured:.2g}")
 
 
 def _size(row: AutoRow) -> float:

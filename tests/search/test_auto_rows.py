@@ -65,6 +65,19 @@ def test_the_best_of_those_accurate_enough_is_chosen(objective, name):
     assert rows[chosen_row(rows, objective, owner="test")].name == name
 
 
+@pytest.mark.parametrize("objective", ["bytes", "latency", "train_time"])
+def test_what_is_chosen_is_on_the_front(objective):
+    rows = [
+        row("best by a hair", 0.98, latency_ms=1.0, train_seconds=1.0),
+        row("better otherwise", 0.99, latency_ms=1.004, train_seconds=1.004),
+        row("and in bytes", 0.99, 99, latency_ms=1.003, train_seconds=1.003),
+    ]
+    rows = marked(rows, least=0.9)
+
+    assert rows[chosen_row(rows, objective, owner="test")].name == "and in bytes"
+    assert [r.on_front for r in rows] == [False, False, True]
+
+
 def test_only_a_row_whose_model_is_at_hand_is_chosen():
     rows = marked(ROWS, least=0.985)
 
