@@ -187,10 +187,10 @@ class DistillationRun(SeedRun):
         return (X[rows], y[rows]), X[rest]
 
     def _teacher(self, X: Any, y: Any) -> Any:
-        others = range(1, self.row.n_teachers + 1)
-        if len(others) == 1:
+        n_teachers = self.row.n_teachers
+        if n_teachers == 1:
             return self._network(self.row.teacher, self.seed).fit(X, y)
-        numbers = [(self.seed + other) % (len(others) + 1) for other in others]
+        numbers = [(self.seed + other) % (n_teachers + 1) for other in range(1, n_teachers + 1)]
         nets = [(f"net{n}", FrozenEstimator(self._member(n, X, y))) for n in numbers]
         return VotingClassifier(nets, voting="soft").fit(X, y)
 
@@ -211,8 +211,8 @@ class DistillationRun(SeedRun):
         path = self.store.path.parent / f"distillation-net{number}.skdo"
         kept = load(path) if path.exists() else None
         if repr(kept) != repr(net):
-            save(net.fit(X, y), path)
-        return load(path)
+            kept = load(save(net.fit(X, y), path))
+        return kept
 
     def _network(self, options: dict[str, Any], seed: int) -> CNNClassifier:
         return CNNClassifier(**{**options, "random_state": seed})
@@ -220,7 +220,11 @@ class DistillationRun(SeedRun):
     def _distilled(self, teacher: Any, labelled: Any, unlabelled: Any) -> Any:
         student = self._network(self.row.student, self.seed)
         model = DistilledEstimator(
-            student, FrozenEstimator(teacher), unlabelled=unlabelled, **self.row.taught
+            student,
+            FrozenEstimator(teacher),
+            unlabelled=unlabelled,
+            random_state=self.seed,
+            **self.row.taught,
         )
         return model.fit(*labelled)
 

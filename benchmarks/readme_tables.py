@@ -343,8 +343,7 @@ def _quartiles(ratio: Record, unit: str, digits: int = 2) -> str:
 
 
 def _plus_minus(values: Record, digits: int, factor: float = 1.0) -> str:
-    # Adding zero takes the sign from a negative one.
-    mean = f"{round(values['mean'] * factor, digits) + 0.0:.{digits}f}"
+    mean = f"{values['mean'] * factor:z.{digits}f}"
     return mean if values["std"] is None else f"{mean} ± {values['std'] * factor:.{digits}f}"
 
 

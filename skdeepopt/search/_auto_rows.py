@@ -24,7 +24,7 @@ __all__ = [
 
 OBJECTIVES = ("bytes", "latency", "train_time")
 
-_TIMINGS = {"latency": "latency_ms", "train_time": "train_seconds"}
+_MEASURED = {"bytes": "file_bytes", "latency": "latency_ms", "train_time": "train_seconds"}
 
 
 class ObjectiveError(ValueError):
@@ -103,12 +103,11 @@ def chosen_row(
 ) -> int:
     """Place of the row that is chosen: the best by the objective of those accurate enough.
 
-    By timings that differ by a hair none is better; the other figures decide then.
-
     Parameters
     ----------
     rows : sequence of AutoRow
-        At least one without a failure.
+        As :func:`marked` gives them; at least one without a failure. A named objective chooses
+        among those on the front.
     objective : {"bytes", "latency", "train_time"} or callable
         Takes a row as a dictionary, and gives a number; smaller is better.
     owner : str
@@ -126,9 +125,10 @@ def chosen_row(
     fit = [at for at in sound if rows[at].within_drop]
     if not fit:
         return max(sound, key=lambda at: (_or_least(rows[at].accuracy), -at))
+    if isinstance(objective, str):  # By a hair of a timing, a row that is beaten may be best.
+        fit = [at for at in fit if rows[at].on_front] or fit
     worth = {at: objective_of(rows[at], objective, owner=owner) for at in fit}
-    others = {at: [-figure for figure in _figures(rows[at], stands=True)] for at in fit}
-    return min(fit, key=lambda at: (worth[at], others[at], at))
+    return min(fit, key=lambda at: (worth[at], -rows[at].accuracy, _size(rows[at]), at))
 
 
 def objective_of(
@@ -136,7 +136,8 @@ def objective_of(
 ) -> float:
     """What an objective says of a row; smaller is better."""
     if isinstance(objective, str):
-        return _size(row) if objective == "bytes" else _timing(getattr(row, _TIMINGS[objective]))
+        value = getattr(row, _MEASURED[objective])
+        return math.inf if value is None else float(value)
     where = f"{owner}.objective"
     try:
         said = objective(row.to_plain())
@@ -167,12 +168,9 @@ def as_frame(rows: Sequence[AutoRow]) -> Any:
 def _figures(row: AutoRow, *, stands: bool) -> tuple[float, ...]:
     """Larger is better; NaN where there is no model."""
     accuracy = row.accuracy if stands else math.nan
-    return accuracy, -_size(row), -_timing(row.latency_ms), -_timing(row.train_seconds)
-
-
-def _timing(measured: float) -> float:
-    """To two digits: those of one model differ in the third."""
-    return float(f"{measured:.2g}")
+    # Timings of one model differ in the third digit.
+    latency, seconds = (float(f"{t:.2g}") for t in (row.latency_ms, row.train_seconds))
+    return accuracy, -_size(row), -latency, -seconds
 
 
 def _size(row: AutoRow) -> float:
