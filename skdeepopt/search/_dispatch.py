@@ -116,6 +116,8 @@ class Dispatcher:
                     outcome = self._settled(attempt, future, queue)
                     if outcome is not None:
                         yield outcome
+                    # Whoever is free works on, however long the other outcomes of this round take.
+                    self._fill(flight, queue)
         finally:
             self._workers.abandon(set(flight))
 

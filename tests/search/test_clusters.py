@@ -55,16 +55,20 @@ def cluster(request):
         yield request.param
 
 
-def noted(folder, *, seconds=0.0):
-    """A function that notes each of its calls in a folder; nested, so that it travels by value."""
+def noted(folder, *, seconds=0.0, hangs=None):
+    """A function that notes each of its calls in a folder; nested, so that it travels by value.
+
+    The first call for the task that `hangs` does not come back.
+    """
     path = str(folder)
 
     def compute(data, number):
         import pathlib
 
+        is_first = not list(pathlib.Path(path).glob(f"{number}-*"))
         mark = pathlib.Path(path, f"{number}-{time.time_ns()}")
         mark.write_text(str(os.getpid()))
-        time.sleep(seconds)
+        time.sleep(600 if number == hangs and is_first else seconds)
         if number < 0:
             raise ValueError("below zero")
         rows = np.random.default_rng(number).integers(0, len(data), 1000)
@@ -106,32 +110,30 @@ def test_a_cluster_gives_what_one_process_gives(cluster, tmp_path):
 
 
 def test_a_killed_worker_costs_what_it_had_in_hand(cluster, tmp_path):
-    killed = []
-    with Dispatcher(noted(tmp_path, seconds=0.5), (X,), n_jobs=None, timeout=None) as workers:
+    first_half = {}
+    with Dispatcher(noted(tmp_path, hangs=5), (X,), n_jobs=None, timeout=None) as workers:
         outcomes = {}
         for outcome in workers.run(tasks()):
             outcomes[outcome.key] = outcome
-            if len(outcomes) == 4:
-                killed.append(kill_one_at_work(tmp_path, outcomes))
+            if len(outcomes) == N_TASKS // 2:
+                first_half = dict(outcomes)
+                os.kill(worker_at(tmp_path, 5), signal.SIGKILL)
 
-    assert killed[0] is not None
+    assert "5" not in first_half
     assert {key: o.value[0] for key, o in outcomes.items()} == serial_values()
     assert all(o.failure is None for o in outcomes.values())
-    again = {key for key, times in runs(tmp_path).items() if times > 1}
-    assert again == {killed[0]}
+    assert {key for key, times in runs(tmp_path).items() if times > 1} == {"5"}
 
 
-def kill_one_at_work(folder, finished):
-    """Key of the task whose worker was killed under it."""
+def worker_at(folder, number):
+    """Process that works at a task, known once the task has begun."""
     limit = time.monotonic() + 60
     while time.monotonic() < limit:
-        for mark in folder.iterdir():
-            key, pid = mark.name.rpartition("-")[0], mark.read_text()
-            if key not in finished and pid:
-                os.kill(int(pid), signal.SIGKILL)
-                return key
+        for mark in folder.glob(f"{number}-*"):
+            if pid := mark.read_text():
+                return int(pid)
         time.sleep(0.01)
-    return None
+    raise AssertionError(f"Task {number} has not begun.")
 
 
 def test_a_task_that_kills_its_workers_fails_alone(cluster):
