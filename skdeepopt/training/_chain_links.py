@@ -13,7 +13,7 @@ from skdeepopt.nets._match import MatchInput
 from skdeepopt.quantization._activations import ActivationQuantizer, grid_gradients, on_grid
 from skdeepopt.quantization._learned import WeightQuantizer
 from skdeepopt.quantization._straight_through import Tape
-from skdeepopt.training._convolution import has_fast_gradients, strided_gradients
+from skdeepopt.training._convolution import has_fast_gradients, skips_pixels, strided_gradients
 from skdeepopt.transfer._batch_norm import KeptNorm2d
 
 __all__ = ["LINKS", "Link", "NormLink", "QuantizerLink", "ReLULink", "WeightLink"]
@@ -135,7 +135,8 @@ class ConvolutionLink(WeightLink):
 
     @classmethod
     def takes(cls, layer: nn.Conv2d) -> bool:
-        return layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+        is_plain = layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+        return is_plain and not skips_pixels(layer)
 
     def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         layer, inputs = self.layer, inputs.to(dtype)

@@ -20,6 +20,7 @@ from skdeepopt.exceptions import TrainingDivergedError
 from skdeepopt.training._allocator import keep_freed_memory
 from skdeepopt.training._batches import Batch, Batches, TensorData, as_network_input
 from skdeepopt.training._chain import Chain
+from skdeepopt.training._convolution import sound_gradients
 from skdeepopt.training._course import Course, Tally
 from skdeepopt.training._early_stopping import EarlyStop
 from skdeepopt.training._hook import TrainingHook, rate_factors_of, tell_rows
@@ -184,7 +185,7 @@ class TensorNet(NeuralNet):
         if not self._has_optimizer:
             self.initialize_optimizer()
         try:
-            with fair_threads(work), keep_freed_memory():
+            with fair_threads(work), keep_freed_memory(), sound_gradients(self.module_):
                 self.notify("on_train_begin", X=None, y=None)
                 if hook is not None:
                     self._begin_hooked(hook, course.steps)

@@ -1,10 +1,19 @@
+import copy
+import pickle
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from skdeepopt.training._convolution import has_fast_gradients, strided_gradients
+from skdeepopt.training._chain import Chain
+from skdeepopt.training._convolution import (
+    has_fast_gradients,
+    skips_pixels,
+    sound_gradients,
+    strided_gradients,
+)
 
 
 @settings(deadline=None, max_examples=40)
@@ -65,3 +74,102 @@ def test_only_bfloat16_images_that_lie_channels_last_have_fast_gradients():
     assert not has_fast_gradients(
         layer, images.float().contiguous(memory_format=torch.channels_last)
     )
+
+
+def pointwise(channels=4, outputs=8, stride=2, **options):
+    torch.manual_seed(0)
+    return nn.Conv2d(channels, outputs, 1, stride, **options)
+
+
+def gradients_of(layer, images):
+    layer.zero_grad()
+    images = images.detach().requires_grad_()
+    torch.sin(layer(images)).sum().backward()
+    return [images.grad, *(parameter.grad for parameter in layer.parameters())]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    channels=st.integers(1, 17),
+    outputs=st.integers(1, 9),
+    stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    bias=st.booleans(),
+)
+def test_skipping_convolutions_have_right_gradients_while_they_train(
+    channels, outputs, stride, size, bias
+):
+    layer = pointwise(channels, outputs, stride, bias=bias)
+    images = torch.randn(3, channels, *size, generator=torch.Generator().manual_seed(0))
+    expected = [part.float() for part in gradients_of(layer.double(), images.double())]
+
+    with sound_gradients(layer.float()):
+        found = gradients_of(layer, images.contiguous(memory_format=torch.channels_last))
+
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)  # Sums in float32.
+
+
+def test_a_layer_is_afterwards_as_it_was_whatever_happens():
+    layer = pointwise()
+    before = set(vars(layer))
+
+    with pytest.raises(KeyboardInterrupt), sound_gradients(layer):
+        raise KeyboardInterrupt
+
+    assert set(vars(layer)) == before
+
+
+def test_copies_made_in_training_compute_with_their_own_weights():
+    layer, images = pointwise(bias=False), torch.ones(1, 4, 3, 3)
+
+    with sound_gradients(layer):
+        copies = [copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))]
+        layer.weight.data.zero_()
+
+    assert not layer(images).any()
+    assert all(other(images).all() for other in copies)
+
+
+def test_answers_without_gradients_are_torchs_own_to_the_last_bit():
+    layer = pointwise(bias=True)
+    images = torch.randn(5, 4, 9, 9).contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        expected = layer(images)
+
+        with sound_gradients(layer):
+            found = layer(images)
+
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (pointwise(), True),
+        (pointwise(15), True),
+        (pointwise(16), False),
+        (pointwise(stride=1), False),
+        (pointwise(stride=(1, 2)), True),
+        (pointwise(groups=2), False),
+        (nn.Conv2d(4, 8, 3, 2), False),
+        (nn.Conv2d(4, 8, 1, 2, padding=1), False),
+        (nn.Conv2d(4, 8, 1, 2, padding="valid"), True),
+    ],
+    ids=str,
+)
+def test_only_skipping_convolutions_of_few_channels_are_left_to_autograd(layer, expected):
+    assert skips_pixels(layer) is expected
+    if layer.padding != "valid":
+        assert (Chain.of(nn.Sequential(layer, nn.ReLU())) is None) is expected
+
+
+def test_a_layer_that_convolves_in_its_own_way_keeps_it():
+    class Doubled(nn.Conv2d):
+        def _conv_forward(self, inputs, weight, bias):
+            return 2 * super()._conv_forward(inputs, weight, bias)
+
+    layer, images = Doubled(4, 8, 1, 2), torch.ones(1, 4, 3, 3)
+    expected = layer(images)
+
+    with sound_gradients(layer):
+        assert torch.equal(layer(images), expected)
