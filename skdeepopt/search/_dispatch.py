@@ -107,10 +107,8 @@ class Dispatcher:
         flight: dict[Future[Answer], _Attempt] = {}
         queue = _Queue(tasks)
         try:
-            while True:
-                self._fill(flight, queue)
-                if not flight:
-                    return
+            self._fill(flight, queue)
+            while flight:
                 for future in self._workers.wait(set(flight)):
                     attempt = flight.pop(future)
                     outcome = self._settled(attempt, future, queue)

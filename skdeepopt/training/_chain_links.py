@@ -13,7 +13,11 @@ from skdeepopt.nets._match import MatchInput
 from skdeepopt.quantization._activations import ActivationQuantizer, grid_gradients, on_grid
 from skdeepopt.quantization._learned import WeightQuantizer
 from skdeepopt.quantization._straight_through import Tape
-from skdeepopt.training._convolution import has_fast_gradients, skips_pixels, strided_gradients
+from skdeepopt.training._convolution import (
+    has_fast_gradients,
+    has_unsound_gradients,
+    strided_gradients,
+)
 from skdeepopt.transfer._batch_norm import KeptNorm2d
 
 __all__ = ["LINKS", "Link", "NormLink", "QuantizerLink", "ReLULink", "WeightLink"]
@@ -136,7 +140,7 @@ class ConvolutionLink(WeightLink):
     @classmethod
     def takes(cls, layer: nn.Conv2d) -> bool:
         is_plain = layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
-        return is_plain and not skips_pixels(layer)
+        return is_plain and not has_unsound_gradients(layer)
 
     def forward(self, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         layer, inputs = self.layer, inputs.to(dtype)

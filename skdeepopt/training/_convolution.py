@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["has_fast_gradients", "skips_pixels", "sound_gradients", "strided_gradients"]
+__all__ = ["has_fast_gradients", "has_unsound_gradients", "sound_gradients", "strided_gradients"]
 
 _FEWEST_CHANNELS = 16
 """Below, the copies of the columns cost more than the product saves."""
@@ -54,7 +54,7 @@ def sound_gradients(module: nn.Module) -> Iterator[None]:
                 vars(layer).pop("_conv_forward", None)
 
 
-def skips_pixels(layer: nn.Conv2d) -> bool:
+def has_unsound_gradients(layer: nn.Conv2d) -> bool:
     """Whether the gradient of a layer's weight is one that oneDNN gets wrong."""
     return _skips(layer) and layer.in_channels < _WIDEST_REGISTER
 

@@ -65,7 +65,7 @@ def noted(folder, *, seconds=0.0, hangs=None):
     def compute(data, number):
         import pathlib
 
-        is_first = not list(pathlib.Path(path).glob(f"{number}-*"))
+        is_first = not any(pathlib.Path(path).glob(f"{number}-*"))
         mark = pathlib.Path(path, f"{number}-{time.time_ns()}")
         mark.write_text(str(os.getpid()))
         time.sleep(600 if number == hangs and is_first else seconds)
