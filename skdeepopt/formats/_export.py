@@ -110,6 +110,9 @@ def export(
     ONNX files name their tensors: "inputs", and "label" and "probabilities" or "prediction".
     Labels of str are strings in ONNX, and places in the classes in the other formats.
 
+    ONNX Runtime cuts off sums of a quantized network on x86 processors without VNNI, unless its
+    session has the option "session.x64quantprecision", as in the code on the file's card.
+
     Examples
     --------
     >>> from tempfile import TemporaryDirectory

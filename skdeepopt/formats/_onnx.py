@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+from skdeepopt.engines._onnxruntime import session_options
 from skdeepopt.formats._scaling import Scaling
 from skdeepopt.formats._source import Source
 from skdeepopt.layers._trace import folded, traced
@@ -27,8 +29,7 @@ def run_onnx(path: Path, inputs: np.ndarray) -> dict[str, np.ndarray]:
     """Answers of an ONNX file by name, from ONNX Runtime."""
     import onnxruntime as ort
 
-    options = ort.SessionOptions()
-    options.log_severity_level = 3  # Errors.
+    options = session_options(torch.get_num_threads())
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, {"inputs": inputs}), strict=True))

@@ -55,8 +55,8 @@ class OnnxModel:
         self._nodes.append(helper.make_node(operator, list(inputs), [output], output, **given))
         return output
 
-    def constant(self, values: Any, wanted: str) -> str:
-        """Add numbers; equal ones share a tensor. Its name comes back.
+    def constant(self, values: Any, wanted: str, *, shared: bool = True) -> str:
+        """Add numbers; equal ones share a tensor, if they may. Its name comes back.
 
         Parameters
         ----------
@@ -64,15 +64,19 @@ class OnnxModel:
             Of the type that the tensor is to have.
         wanted : str
             Name for the tensor, if it is free.
+        shared : bool, default=True
+            Whether it may be one that is there. It may not be where ONNX Runtime writes it anew
+            for each of its readers, as it does with weights and their zero points.
         """
         from onnx import numpy_helper
 
         array = np.asarray(values)
         key = (array.dtype.str, array.shape, array.tobytes())
-        if key not in self._known:
-            self._known[key] = self.name(wanted)
-            self._constants.append(numpy_helper.from_array(array, self._known[key]))
-        return self._known[key]
+        if shared and key in self._known:
+            return self._known[key]
+        name = self.name(wanted)
+        self._constants.append(numpy_helper.from_array(array, name))
+        return self._known.setdefault(key, name) if shared else name
 
     def end(self, old: str) -> None:
         """Make a tensor the model's output, under the name "outputs", which no other has."""

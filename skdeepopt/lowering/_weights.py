@@ -200,7 +200,10 @@ def _written(context: Context, name: str, integers: _Integers) -> list[str]:
 
 def _dequantized(context: Context, parts: list[np.ndarray], name: str, *, axis: int = 0) -> str:
     names = (name, f"{name}_scale", f"{name}_zero_point")
-    inputs = [context.model.constant(*part) for part in zip(parts, names, strict=True)]
+    inputs = [
+        context.model.constant(part, wanted, shared=part.dtype != np.int8)
+        for part, wanted in zip(parts, names, strict=True)
+    ]
     return context.model.node("DequantizeLinear", inputs, f"{name}_floats", axis=axis)
 
 

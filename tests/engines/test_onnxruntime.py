@@ -44,6 +44,28 @@ def test_idle_threads_sleep(options):
     assert entry == "0"
 
 
+@pytest.mark.parametrize(
+    ("found", "entry"),
+    [
+        ({"avx2": True, "avx512_vnni": False, "avx_vnni": False}, "1"),
+        ({"avx2": True, "avx512_vnni": True, "avx_vnni": False}, "0"),
+        ({"avx2": True, "avx512_vnni": False, "avx_vnni": True}, "0"),
+    ],
+)
+def test_slower_exact_kernels_run_only_where_the_fast_ones_cut_off(
+    options, monkeypatch, found, entry
+):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
+
+    assert options()[0].get_session_config_entry("session.x64quantprecision") == entry
+
+
+def test_where_torch_does_not_know_the_processor_sums_are_exact(options, monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+
+    assert options()[0].get_session_config_entry("session.x64quantprecision") == "1"
+
+
 def test_the_model_runs_on_the_processor_alone(options):
     assert options()[1] == ["CPUExecutionProvider"]
 

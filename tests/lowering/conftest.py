@@ -8,6 +8,7 @@ import onnxruntime
 import torch
 from torch import fx, nn
 
+from skdeepopt.engines._onnxruntime import session_options
 from skdeepopt.layers._trace import folded, traced
 from skdeepopt.layers._weighted import weight_layers
 from skdeepopt.lowering._onnx import to_onnx
@@ -36,9 +37,7 @@ def prepared(network):
 
 
 def opened(model, path=None):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
+    options = session_options(1)
     if path is not None:
         options.optimized_model_filepath = str(path)
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
