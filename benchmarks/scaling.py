@@ -33,10 +33,10 @@ from _record import SeedStore, spread, write_record
 
 from skdeepopt import CNNClassifier
 from skdeepopt.datasets import load_mnist
-from skdeepopt.search._dispatch import Dispatcher
-from skdeepopt.search._failure import Task
-from skdeepopt.search._pickles import pickled
-from skdeepopt.search._shipping import Package
+from skdeepopt.workers._dispatch import Dispatcher
+from skdeepopt.workers._failure import Task
+from skdeepopt.workers._pickles import pickled
+from skdeepopt.workers._shipping import Package
 
 WORKERS = 2
 KINDS = ("loky", "dask", "ray")

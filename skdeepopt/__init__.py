@@ -8,7 +8,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _ROOMS = {
-    "AutoOptimizer": "skdeepopt.search",
+    "AutoOptimizer": "skdeepopt.auto",
     "BayesSearchCV": "skdeepopt.search",
     "CNNClassifier": "skdeepopt.estimators",
     "CNNRegressor": "skdeepopt.estimators",
@@ -32,7 +32,7 @@ _ROOMS = {
     "load": "skdeepopt.storage",
     "measure": "skdeepopt.measurement",
     "save": "skdeepopt.storage",
-    "search_space": "skdeepopt.search",
+    "search_space": "skdeepopt.space",
     "smallest_within": "skdeepopt.search",
 }
 

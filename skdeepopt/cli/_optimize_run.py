@@ -22,8 +22,8 @@ def setting_of(options: argparse.Namespace, dataset: Any) -> dict[str, Any]:
         Of `add_arguments`.
     dataset : ImageDataset
     """
+    from skdeepopt.journal._identity import fingerprint
     from skdeepopt.measurement._machine import describe_machine
-    from skdeepopt.search._identity import fingerprint
 
     arrays = [dataset.X_train, dataset.y_train, dataset.X_test, dataset.y_test]
     return {
@@ -42,7 +42,7 @@ def setting_of(options: argparse.Namespace, dataset: Any) -> dict[str, Any]:
 
 def build_optimizer(options: argparse.Namespace, dataset: Any, folder: OptimizeFolder) -> Any:
     """Unfitted ``AutoOptimizer`` that keeps what it finds in the folder."""
-    from skdeepopt.search._auto import AutoOptimizer
+    from skdeepopt.auto._auto import AutoOptimizer
 
     return AutoOptimizer(
         baseline_of(options, dataset),

@@ -18,10 +18,10 @@ from sklearn.utils.validation import _check_method_params, check_is_fitted
 
 from skdeepopt._validation import check_integer, check_real
 from skdeepopt.estimators._keeping import attributes_kept_on_failure
+from skdeepopt.journal._identity import described
+from skdeepopt.journal._kept import kept_seed, kept_splits, opened_journal
 from skdeepopt.search._clock import SearchClock
 from skdeepopt.search._evaluation import Evaluator
-from skdeepopt.search._identity import described
-from skdeepopt.search._kept import kept_seed, kept_splits, opened_journal
 from skdeepopt.search._pareto import pareto_rows
 from skdeepopt.search._progress import Progress, callbacks_of, print_progress
 from skdeepopt.search._split import SplitData, with_parameters

@@ -15,12 +15,12 @@ from skopt.utils import eval_callbacks
 
 from skdeepopt._validation import check_integer
 from skdeepopt.search._base import JournaledSearch
-from skdeepopt.search._check_space import check_space
 from skdeepopt.search._costs import costs_of
-from skdeepopt.search._dimensions import as_dimensions, labelled
 from skdeepopt.search._evaluation import Evaluator, Trial, TrialResult
 from skdeepopt.search._optimizers import initial_points, new_optimizer, plain
 from skdeepopt.search._trial import guiding_metrics
+from skdeepopt.space._check_space import check_space
+from skdeepopt.space._dimensions import as_dimensions, labelled
 
 __all__ = ["BayesSearchCV"]
 

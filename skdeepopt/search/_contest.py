@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from skdeepopt.search._brackets import Bracket, survivors
-from skdeepopt.search._coordinates import Coordinates
 from skdeepopt.search._suggestions import Suggestions
 from skdeepopt.search._trial import Trial, TrialResult
+from skdeepopt.space._coordinates import Coordinates
 
 __all__ = ["Candidate", "Contest", "run_together"]
 

@@ -11,11 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from skdeepopt.journal._identity import fingerprint
+from skdeepopt.journal._journal import Journal
 from skdeepopt.search._clock import SearchClock
-from skdeepopt.search._dispatch import Dispatcher
-from skdeepopt.search._failure import NOT_FINITE, TIMEOUT, Failure, Outcome, Task
-from skdeepopt.search._identity import fingerprint
-from skdeepopt.search._journal import Journal
 from skdeepopt.search._split import (
     FitTrial,
     Raised,
@@ -25,6 +23,8 @@ from skdeepopt.search._split import (
     fit_whole,
 )
 from skdeepopt.search._trial import Trial, TrialResult, guiding_metrics
+from skdeepopt.workers._dispatch import Dispatcher
+from skdeepopt.workers._failure import NOT_FINITE, TIMEOUT, Failure, Outcome, Task
 
 __all__ = ["Evaluator", "FitTrial", "Trial", "TrialResult", "fit_whole"]
 

@@ -10,11 +10,8 @@ import numpy as np
 
 from skdeepopt.search._base import JournaledSearch
 from skdeepopt.search._brackets import Bracket
-from skdeepopt.search._check_space import check_space
 from skdeepopt.search._climb import run_at_once
 from skdeepopt.search._contest import Candidate, Contest, run_together
-from skdeepopt.search._coordinates import Coordinates
-from skdeepopt.search._dimensions import as_dimensions
 from skdeepopt.search._evaluation import Evaluator
 from skdeepopt.search._highest import highest_results, highest_rows, rank_by_resource
 from skdeepopt.search._plan import check_plan, planned
@@ -24,6 +21,9 @@ from skdeepopt.search._split import FitTrial
 from skdeepopt.search._suggestions import Suggestions
 from skdeepopt.search._tables import rows_of
 from skdeepopt.search._trial import Trial, TrialResult
+from skdeepopt.space._check_space import check_space
+from skdeepopt.space._coordinates import Coordinates
+from skdeepopt.space._dimensions import as_dimensions
 
 __all__ = ["HyperbandSearchCV"]
 

@@ -12,9 +12,9 @@ import skopt
 from sklearn.base import BaseEstimator, RegressorMixin
 from skopt.space import Categorical, Dimension, Integer
 
-from skdeepopt.search._coordinates import Coordinates, unseen
 from skdeepopt.search._process import QuietProcess
 from skdeepopt.search._surrogate import normal_ranks, on_one_thread
+from skdeepopt.space._coordinates import Coordinates, unseen
 
 __all__ = ["DeferredOptimizer", "SurrogateOptimizer", "initial_points", "new_optimizer", "plain"]
 

@@ -17,9 +17,9 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_method_params, _num_samples
 
 from skdeepopt._validation import did_you_mean
+from skdeepopt.journal._state_bytes import restore, state_bytes
 from skdeepopt.meta._base import innermost
 from skdeepopt.search._split import FitTrial
-from skdeepopt.search._state_bytes import restore, state_bytes
 from skdeepopt.search._trial import Trial
 
 __all__ = ["EpochFit", "ParameterFit", "SampleFit", "check_resource", "epochs_parameter", "fit_for"]

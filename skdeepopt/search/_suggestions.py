@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import qmc
 
-from skdeepopt.search._coordinates import Coordinates, unseen
 from skdeepopt.search._surrogate import Surrogate, normal_ranks, on_one_thread
+from skdeepopt.space._coordinates import Coordinates, unseen
 
 __all__ = ["Suggestions"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skdeepopt.search._failure import Failure
+from skdeepopt.workers._failure import Failure
 
 __all__ = ["Trial", "TrialResult", "guiding_metrics"]
 

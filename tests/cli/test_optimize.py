@@ -73,7 +73,7 @@ def fake_search(monkeypatch):
     class Fake(FakeOptimizer):
         pass
 
-    monkeypatch.setattr("skdeepopt.search._auto.AutoOptimizer", Fake)
+    monkeypatch.setattr("skdeepopt.auto._auto.AutoOptimizer", Fake)
     monkeypatch.setitem(
         sys.modules,
         "skdeepopt.report._pareto_display",

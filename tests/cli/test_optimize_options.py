@@ -4,10 +4,10 @@ import argparse
 
 import pytest
 
+from skdeepopt.auto import _checks, _rows
 from skdeepopt.cli import _optimize_options
 from skdeepopt.cli._main import main
 from skdeepopt.nets._registry import ARCHITECTURES
-from skdeepopt.search import _auto_checks, _auto_rows
 
 
 def parsed(*arguments):
@@ -17,8 +17,8 @@ def parsed(*arguments):
 
 
 def test_the_words_of_the_command_are_those_of_the_search_and_the_nets():
-    assert _optimize_options.OBJECTIVES == _auto_rows.OBJECTIVES
-    assert _optimize_options.TECHNIQUES == _auto_checks.TECHNIQUES
+    assert _optimize_options.OBJECTIVES == _rows.OBJECTIVES
+    assert _optimize_options.TECHNIQUES == _checks.TECHNIQUES
     assert set(_optimize_options.ARCHITECTURES) == set(ARCHITECTURES)
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from skopt.space import Real
 
+from skdeepopt.journal._journal import Journal
 from skdeepopt.search._brackets import hyperband_brackets
 from skdeepopt.search._climb import run_at_once
 from skdeepopt.search._contest import Contest
-from skdeepopt.search._coordinates import Coordinates
-from skdeepopt.search._journal import Journal
 from skdeepopt.search._suggestions import Suggestions
 from skdeepopt.search._trial import TrialResult
+from skdeepopt.space._coordinates import Coordinates
 
 SPACE = Coordinates({"a": Real(0, 1), "b": Real(0, 1)})
 BRACKETS = hyperband_brackets(1, 9, 3)

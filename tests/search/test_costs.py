@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from skdeepopt.search._costs import costs_of, scalarized
-from skdeepopt.search._failure import Failure
 from skdeepopt.search._pareto import nondominated
 from skdeepopt.search._trial import Trial, TrialResult
+from skdeepopt.workers._failure import Failure
 
 NUMBERS = st.floats(-1e3, 1e3)
 

@@ -11,9 +11,9 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.metrics import check_scoring
 
+from skdeepopt.journal._journal import Journal
 from skdeepopt.search._clock import SearchClock
 from skdeepopt.search._evaluation import Evaluator, Trial
-from skdeepopt.search._journal import Journal
 from skdeepopt.search._split import SplitData
 
 X, Y = np.arange(12.0).reshape(6, 2), np.arange(6)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from skdeepopt.search._clock import SearchClock
-from skdeepopt.search._failure import Failure
 from skdeepopt.search._progress import Progress, callbacks_of
 from skdeepopt.search._trial import Trial, TrialResult
+from skdeepopt.workers._failure import Failure
 
 
 def result(number, failed=False, **scores):

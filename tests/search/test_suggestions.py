@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from skopt.space import Categorical, Integer, Real
 
-from skdeepopt.search._coordinates import Coordinates
 from skdeepopt.search._suggestions import Suggestions
+from skdeepopt.space._coordinates import Coordinates
 
 SPACE = Coordinates(
     {"lr": Real(1e-4, 1.0, prior="log-uniform"), "a": Real(0, 1), "kind": Categorical(["x", "y"])}

@@ -7,7 +7,6 @@ import pytest
 from sklearn.model_selection import GridSearchCV
 from sklearn.svm import SVC
 
-from skdeepopt.search._failure import Failure
 from skdeepopt.search._tables import (
     check_some_succeeded,
     cv_results_of,
@@ -16,6 +15,7 @@ from skdeepopt.search._tables import (
     rows_of,
 )
 from skdeepopt.search._trial import Trial, TrialResult
+from skdeepopt.workers._failure import Failure
 
 
 def result(number, *scores, reason=None, resource=None, name="score"):

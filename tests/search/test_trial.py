@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from skdeepopt.search._failure import Failure
 from skdeepopt.search._trial import Trial, TrialResult, guiding_metrics
+from skdeepopt.workers._failure import Failure
 
 
 def result(failure=None):

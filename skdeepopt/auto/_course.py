@@ -1,0 +1,355 @@
+"""The course of an ``AutoOptimizer``: a quick net, good bases, and then what they give."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+
+from skdeepopt.auto._bases import (
+    base_recipe,
+    own_prefix,
+    quick_rows,
+    transfer_recipes,
+    tuning_candidates,
+)
+from skdeepopt.auto._branches import Base, Branch, branches_for
+from skdeepopt.auto._recipes import Recipe
+from skdeepopt.auto._trials import Trial, Trials
+from skdeepopt.estimators._samples import auto_batch_size
+from skdeepopt.meta._base import innermost, seeded
+from skdeepopt.meta._packing_engine import packed_engine
+
+__all__ = ["Course"]
+
+_BASE_SHARE = 0.5
+_TUNING_SHARE = 0.2
+_LONGER_SHARE = 0.15
+"""Of the time that is left, for the baseline, its tuning, and a longer training."""
+
+_SURVIVORS = 3
+"""One of so many goes on after each rung."""
+
+_CANDIDATES = 8
+_SAMPLES_A_CANDIDATE = 10
+_FEWEST_CHOICES = 2
+_SAMPLES_TO_TUNE = 50
+"""Fewer validation samples cannot tell more candidates apart."""
+
+_WORTH_AGAIN = 1.5
+_MOST_BASELINES = 3
+"""Times as many passes, for which a baseline that was cut short is trained again, so often."""
+
+_USUAL_EPOCHS = 10
+
+_STEPS = 1_100
+_MOST_STRETCH = 3.0
+"""Steps of a training, below which cuts get as many times more, up to three. Digits packed to
+3,500 bytes: 98.2 % with as many as the base had, 99.3 % with three times."""
+
+_SOUND = 1e-9
+"""Accuracies that differ by less are equal."""
+
+
+@dataclass
+class Course:
+    """What is tried, in which order.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Unfitted, or frozen.
+    trials : Trials
+    objective : str or callable
+    techniques : frozenset of str
+    max_drop : float
+    engine : str
+    seed : int
+    """
+
+    estimator: Any
+    trials: Trials
+    objective: str | Callable[[dict[str, Any]], float]
+    techniques: frozenset[str]
+    max_drop: float
+    engine: str
+    seed: int
+    bases: list[tuple[Trial, Recipe]] = field(default_factory=list)
+    baseline: str = ""
+    """Name of the row that the others are compared with."""
+
+    def run(self) -> None:
+        """Try everything that there is time for."""
+        self.prefix = own_prefix(self.estimator)
+        self.own = base_recipe(seeded(clone(self.estimator), self.seed), self.prefix)
+        self._quick()
+        self._baseline()
+        if self.prefix is not None and "tuning" in self.techniques:
+            self._tune(self.prefix)
+        if "transfer" in self.techniques:
+            self._transfer()
+        best, recipe = self._best_base()
+        self._compress(best, recipe)
+
+    @property
+    def _budget(self) -> Any:
+        return self.trials.budget
+
+    @property
+    def _n_choices(self) -> int:
+        """Candidates that the validation samples can tell apart."""
+        n_samples = self.trials.parts.validation.n_samples
+        return max(_FEWEST_CHOICES, n_samples // _SAMPLES_A_CANDIDATE)
+
+    def _quick(self) -> None:
+        """A model at once, and what a pass takes."""
+        if self.prefix is None:
+            return
+        parts = self.trials.parts
+        rows = quick_rows(parts, classifies=is_classifier(self.estimator))
+        recipe = replace(self.own.with_epochs(2), name="quick", steps="quick", kind="quick")
+        try:
+            self._run_part(recipe, rows)
+        except Exception:
+            # So few samples may be too few for the parameters; the baseline tells what is wrong.
+            return
+
+    def _run_part(self, recipe: Recipe, rows: np.ndarray) -> Trial:
+        return self.trials.run_here(recipe, self.trials.parts.training.taken(rows))
+
+    def _baseline(self) -> None:
+        """The estimator as it was given, with as much training as half of the time allows.
+
+        What was guessed from a quick training is careful, so that there may be time for more.
+        """
+        share, done = _BASE_SHARE if self.techniques else 1.0, 0.0
+        for _ in range(_MOST_BASELINES):
+            passes = min(self._budget.passes_left("base", share), self.own.work)
+            if done and passes < _WORTH_AGAIN * done:
+                return
+            if not self._trained_for(passes):
+                break
+            done = passes
+            if passes == self.own.work:
+                return
+        if not self.bases:
+            quick = self.trials.done[0]
+            self._note_base(quick, quick.recipe)
+
+    def _trained_for(self, passes: float) -> bool:
+        """Whether the baseline was trained so long: at least longer than the quick net."""
+        recipe, order = self.own, self.trials.parts.order
+        n_samples = int(passes * len(order))
+        if passes < recipe.work and recipe.epochs_name:
+            recipe = recipe.with_epochs(max(1, int(passes)))
+        if passes >= 1 or not self.trials.done:
+            self._note_base(self.trials.run_here(recipe), recipe)
+            return True
+        if n_samples <= 2 * len(quick_rows(self.trials.parts, classifies=False)):
+            return False
+        recipe = replace(recipe, name=f"base, {n_samples:,} samples")
+        self._note_base(self._run_part(recipe, np.sort(order[:n_samples])), recipe)
+        return True
+
+    def _note_base(self, trial: Trial, recipe: Recipe) -> None:
+        self.bases.append((trial, recipe))
+        if recipe.kind != "transferred":
+            self.baseline = self._best_base()[0].row.name
+        best = max((t.row.accuracy for t, _ in self.bases), default=math.nan)
+        self.trials.expect(best - self.max_drop - _SOUND)
+
+    def _best_base(self) -> tuple[Trial, Recipe]:
+        return max(self.bases, key=lambda base: _or_least(base[0].row.accuracy))
+
+    def _tune(self, prefix: str) -> None:
+        """Successive halving, whose survivors go on from their weights; then the best, in full."""
+        full = self.own.epochs
+        rungs = sorted({max(1, round(full / 6)), max(1, round(full / 2))})
+        planned = rungs[-1] / _SURVIVORS + rungs[0]
+        passes = self._budget.passes_left("base", _TUNING_SHARE) * self.trials.n_workers
+        most = _affordable(passes - full, planned)
+        parts = self.trials.parts
+        if most < 1 or not parts.is_held_out or parts.validation.n_samples < _SAMPLES_TO_TUNE:
+            return
+        candidates = [{}, *self._candidates(prefix, most)]
+        best = self._halved(candidates, rungs)
+        if best:
+            recipe = self._candidate(best, full)
+            recipe = replace(recipe, name=f"tuned: {_told(best)}", steps="tuned base")
+            self._train_bases(recipe)
+
+    def _train_bases(self, recipe: Recipe) -> None:
+        """The tuned base, and one of twice as many passes where there is time."""
+        recipes = [recipe]
+        if self._budget.passes_left("base", _LONGER_SHARE) > 2 * recipe.epochs:
+            longer = recipe.with_epochs(2 * recipe.epochs)
+            recipes.append(longer)
+        for asked, trial in zip(recipes, self.trials.run(recipes), strict=True):
+            if trial is not None and not trial.row.failure:
+                self._note_base(trial, replace(asked, epochs=trial.recipe.epochs))
+
+    def _candidates(self, prefix: str, most: int) -> list[dict[str, Any]]:
+        shape = tuple(innermost(self.bases[0][0].model).image_shape_)
+        found = tuning_candidates(self.own.estimator, prefix, shape, seed=self.seed, most=most)
+        return list(found)
+
+    def _candidate(self, parameters: dict[str, Any], epochs: int) -> Recipe:
+        estimator = clone(self.own.estimator).set_params(
+            **clone(parameters, safe=False), **{self.own.epochs_name: epochs}
+        )
+        return replace(
+            self.own,
+            name=f"tuning: {_told(parameters)}, {epochs} epochs",
+            steps="tuning",
+            estimator=estimator,
+            epochs=epochs,
+        )
+
+    def _halved(self, candidates: list[dict[str, Any]], rungs: list[int]) -> dict[str, Any]:
+        """The best parameters; empty where those are the best that the baseline has."""
+        ran = self.trials.run([self._candidate(each, rungs[0]) for each in candidates])
+        standing = _ranked(candidates, ran)
+        for before, total in itertools.pairwise(rungs):
+            standing = standing[: max(2, math.ceil(len(candidates) / _SURVIVORS))]
+            further = [self._continued(each, trial, total, before) for each, trial in standing]
+            standing = _ranked([each for each, _ in standing], self.trials.run(further))
+        if not standing:
+            return {}
+        best, trial = standing[0]
+        if trial.row.accuracy > self._best_base()[0].row.accuracy:
+            self._note_base(trial, self._candidate(best, rungs[-1]))
+        return best
+
+    def _continued(
+        self, parameters: dict[str, Any], trial: Trial, total: int, before: int
+    ) -> Recipe:
+        recipe = self._candidate(parameters, total)
+        return replace(
+            recipe,
+            epochs=total - before,
+            going_on=trial.model,
+            parent=trial.row.name,
+        )
+
+    def _transfer(self) -> None:
+        best = self._best_base()[0].model
+        classes = getattr(best, "classes_", None)
+        shape = tuple(best.image_shape_) if hasattr(best, "image_shape_") else ()
+        epochs = max(1, self.own.epochs)
+        recipes = [
+            replace(recipe, epochs=epochs, estimator=recipe.estimator.set_params(max_epochs=epochs))
+            for recipe in transfer_recipes(self.estimator, classes, shape, self.seed)
+        ]
+        for asked, trial in zip(recipes, self.trials.run(recipes), strict=True):
+            if trial is not None and not trial.row.failure:
+                self._note_base(trial, asked)
+
+    def _compress(self, best: Trial, recipe: Recipe) -> None:
+        n_samples = self.trials.parts.training.n_samples
+        epochs = _epochs_of(best.model, recipe)
+        base = Base(
+            row=best.row,
+            model=best.model,
+            epochs=epochs,
+            engine=followed_by(best.model, self.engine),
+            seed=self.seed,
+            n_samples=n_samples,
+            stretch=_stretch(epochs, n_samples),
+        )
+        branches = branches_for(
+            base,
+            recipe,
+            self._student_of(recipe),
+            objective=self.objective,
+            techniques=self.techniques,
+        )
+        left = self._n_choices
+        while branches and left > 0 and self._budget.left > 0:
+            left -= self._round(branches, left)
+            if isinstance(self.objective, str):
+                # A callable may prefer a model that others beat in everything.
+                self.trials.forget_beaten()
+
+    def _student_of(self, recipe: Recipe) -> Recipe:
+        """Recipe that students are narrower versions of: the best of the estimator's own."""
+        if recipe.kind != "transferred":
+            return recipe
+        own = [base for base in self.bases if base[1].kind == "base"]
+        return max(own, key=lambda base: _or_least(base[0].row.accuracy))[1]
+
+    def _round(self, branches: list[Branch], most: int) -> int:
+        """One step of each branch, side by side; those that end are taken out."""
+        asked = []
+        for branch in list(branches):
+            recipes = branch.proposed()
+            if not recipes:
+                branches.remove(branch)
+            asked += [(branch, recipe) for recipe in recipes]
+        asked = asked[:most]
+        trials = self.trials.run([recipe for _, recipe in asked])
+        for (branch, _), trial in zip(asked, trials, strict=True):
+            if trial is not None:
+                branch.tell(trial.recipe, trial.row, trial.model)
+            elif branch in branches:
+                branches.remove(branch)
+        return len(asked)
+
+
+def followed_by(model: Any, engine: str) -> str | None:
+    """Engine that can follow a fitted deep estimator's network; None where only torch can."""
+    try:
+        found = packed_engine(model, engine, owner="AutoOptimizer")
+    except ValueError:
+        return None
+    return None if found is None else str(found.name)
+
+
+def _stretch(epochs: int, n_samples: int) -> float:
+    """How many times as many passes a cut needs, where these make few steps."""
+    steps = epochs * max(1.0, n_samples / auto_batch_size(n_samples))
+    return min(_MOST_STRETCH, max(1.0, _STEPS / steps))
+
+
+def _or_least(accuracy: float) -> float:
+    return -math.inf if math.isnan(accuracy) else accuracy
+
+
+def _affordable(passes: float, planned: float) -> int:
+    return _CANDIDATES if math.isinf(passes) else min(_CANDIDATES, int(passes / planned) - 1)
+
+
+def _ranked(
+    candidates: list[dict[str, Any]], trials: list[Trial | None]
+) -> list[tuple[dict[str, Any], Trial]]:
+    """Candidates with a model, the most accurate first."""
+    pairs = [
+        (each, trial)
+        for each, trial in zip(candidates, trials, strict=True)
+        if trial is not None and not math.isnan(trial.row.accuracy)
+    ]
+    return sorted(pairs, key=lambda pair: -pair[1].row.accuracy)
+
+
+def _told(parameters: dict[str, Any]) -> str:
+    """Parameters in a name."""
+    shown = [f"{n.split('__')[-1]}={_value(v)}" for n, v in parameters.items()]
+    return " ".join(shown) or "as given"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return "none" if value is None else "yes" if hasattr(value, "get_params") else str(value)
+
+
+def _epochs_of(model: Any, recipe: Recipe) -> int:
+    if recipe.epochs:
+        return recipe.epochs
+    owner = innermost(model)
+    epochs = getattr(owner, "max_epochs", None) or getattr(owner.net_, "max_epochs", None)
+    return epochs if isinstance(epochs, int) else _USUAL_EPOCHS
