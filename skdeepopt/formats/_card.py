@@ -12,22 +12,27 @@ from skdeepopt.formats._parity import Parity
 from skdeepopt.formats._source import Source
 from skdeepopt.formats._torch import MOST_ON_PHONES
 
-__all__ = ["card"]
+__all__ = ["OPEN_ONNX", "card"]
 
 _TYPES = {"i": "int64", "f": "float64", "b": "bool", "U": "string"}
 
 _INTEGERS = ("onnx", "openvino")
 """Formats that hold a quantized network as it is."""
 
+OPEN_ONNX = """options = onnxruntime.SessionOptions()
+# Processors with VNNI are exact, and faster, without this line; other x86 ones are not exact.
+options.add_session_config_entry("session.x64quantprecision", "1")
+session = onnxruntime.InferenceSession("{file}", options)
+"""
+"""Opens an ONNX file wherever there is ONNX Runtime."""
+
 _CODE = {
     "onnx": """import numpy as np
 import onnxruntime
 
-options = onnxruntime.SessionOptions()
-# Processors with VNNI are exact, and faster, without this line; other x86 ones are not exact.
-options.add_session_config_entry("session.x64quantprecision", "1")
-session = onnxruntime.InferenceSession("{file}", options)
-inputs = np.zeros({shape}, np.{dtype})
+"""
+    + OPEN_ONNX
+    + """inputs = np.zeros({shape}, np.{dtype})
 {outputs} = session.run({names}, {{"inputs": inputs}})""",
     "openvino": """import numpy as np
 import openvino

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from skdeepopt.formats._card import OPEN_ONNX
 from skdeepopt.report._page_text import day, escaped, in_bytes, name_of
 
 __all__ = ["files", "method", "words"]
@@ -13,12 +14,7 @@ _LOAD = """from skdeepopt import load
 model = load("{file}")
 {answers} = model.predict(samples)"""
 
-_ONNX = """import onnxruntime
-options = onnxruntime.SessionOptions()
-# Processors with VNNI are exact, and faster, without this line; other x86 ones are not exact.
-options.add_session_config_entry("session.x64quantprecision", "1")
-session = onnxruntime.InferenceSession("{file}", options)
-{answers} = session.run(None, {{"inputs": samples}})"""
+_ONNX = "import onnxruntime\n" + OPEN_ONNX + '{answers} = session.run(None, {{"inputs": samples}})'
 
 WORDS = {
     "baseline, before": "the network that was given, trained once with its default settings, and "
