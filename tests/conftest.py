@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The processes share the cores; torch reads it when it is imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def same_draws():
+    """Draws that a test leaves to torch do not depend on the tests before it."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -87,7 +87,9 @@ def score_axis(
     step = _step((high - low) / (MOST_TICKS - 1))
     first, last = math.ceil(low / step), math.floor(high / step)
     ticks = (round(index * step, 10) for index in range(first, last + 1))
-    return Axis(low, high, start, end, tuple(tick for tick in ticks if tick <= 1))
+    # Rounded, the first may lie just below the axis.
+    inside = tuple(tick for tick in ticks if low <= tick <= min(high, 1))
+    return Axis(low, high, start, end, inside)
 
 
 def _decades(low: float, high: float) -> tuple[float, ...]:

@@ -101,7 +101,11 @@ def duration(value: float) -> str:
     --------
     >>> duration(0.4), duration(20), duration(600), duration(95), duration(7500)
     ('0.400 s', '20 s', '10 min', '1 min 35 s', '2 h 5 min')
+    >>> duration(1e-9)
+    'less than 0.001 s'
     """
+    if 0 < value < 0.001:
+        return "less than 0.001 s"
     if value < 10 and value != round(value):
         return seconds(value)
     whole = round(value)
