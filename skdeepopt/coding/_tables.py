@@ -6,7 +6,7 @@ All arithmetic is in whole numbers, so that every reader gets the same table.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -146,29 +146,40 @@ def _best_geometric(counts: np.ndarray, distances: np.ndarray) -> FrequencyTable
     slope = round(_STEPS * np.log2(mean / (mean - 1))) if mean > 1 else 2**_SLOPE_BITS
     slopes = np.unique(np.clip(slope + np.array([-4, -2, -1, 0, 1, 2, 4]), 0, 2**_SLOPE_BITS - 1))
     drops = np.arange(2**_DROP_BITS)
-    laws = [(int(slope), int(drop)) for slope in slopes for drop in drops[::4]]
-    best = min(laws, key=lambda law: _law_bits(counts, distances, law))
-    close = [(best[0], int(drop)) for drop in drops[max(0, best[1] - 3) : best[1] + 4]]
-    best = min(close, key=lambda law: _law_bits(counts, distances, law))
-    return FrequencyTable(_geometric(distances, *best), _GEOMETRIC, np.array(best))
+    slope, drop = _fewest_bits(counts, distances, *np.meshgrid(slopes, drops[::4], indexing="ij"))
+    close = drops[max(0, drop - 3) : drop + 4]
+    slope, drop = _fewest_bits(counts, distances, np.full_like(close, slope), close)
+    law = np.array([slope, drop])
+    return FrequencyTable(_geometric(distances, *law), _GEOMETRIC, law)
 
 
-def _law_bits(counts: np.ndarray, distances: np.ndarray, law: tuple[int, int]) -> float:
-    frequencies = _geometric(distances, *law)
-    return float(-(counts @ np.log2(frequencies)))
+def _fewest_bits(
+    counts: np.ndarray, distances: np.ndarray, slopes: np.ndarray, drops: np.ndarray
+) -> tuple[int, int]:
+    """Slope and drop of the law among those given with which the symbols take the fewest bits."""
+    slopes, drops = slopes.ravel(), drops.ravel()
+    frequencies = _geometric(distances, slopes[:, None], drops[:, None])
+    best = np.argmax((counts * np.log2(frequencies)).sum(axis=1))
+    return int(slopes[best]), int(drops[best])
 
 
-def _geometric(distances: np.ndarray, slope: int, drop: int) -> np.ndarray:
+def _geometric(distances: np.ndarray, slope: Any, drop: Any) -> np.ndarray:
+    """Frequencies of a law, or of one in each row."""
     eighths = _MOST_EIGHTHS - 8 * distances * slope // _STEPS - np.where(distances > 0, drop, 0)
     return _normalized(np.maximum(eighths, 0), np.ones(len(distances), dtype=bool))
 
 
 def _normalized(eighths: np.ndarray, occurs: np.ndarray) -> np.ndarray:
-    """Frequencies in proportion to two to the power of the eighths, each at least 1."""
+    """Frequencies in proportion to two to the power of the eighths, each at least 1.
+
+    Of several rows, each by itself.
+    """
     weights = np.where(occurs, EIGHTHS[eighths & 7] << (eighths >> 3), 0).astype(np.int64)
     spare = 2**TOTAL_BITS - int(occurs.sum())
-    frequencies = weights * spare // int(weights.sum()) + occurs
-    frequencies[np.argmax(frequencies)] += 2**TOTAL_BITS - int(frequencies.sum())
+    frequencies = weights * spare // weights.sum(axis=-1, keepdims=True) + occurs
+    rest = 2**TOTAL_BITS - frequencies.sum(axis=-1, keepdims=True)
+    most = np.expand_dims(np.argmax(frequencies, axis=-1), -1)
+    np.put_along_axis(frequencies, most, np.take_along_axis(frequencies, most, -1) + rest, -1)
     return frequencies
 
 

@@ -293,9 +293,12 @@ class _Fit:
     def _with_classes(self, n_rows: int, n_columns: int) -> tuple[BlockModel, float]:
         rows = _by_density(np.bincount(self.rows, minlength=self.n_rows), n_rows)
         columns = _by_density(np.bincount(self.groups, minlength=self.n_groups), n_columns)
-        for _ in range(_ROUNDS if n_rows * n_columns > 1 else 0):
+        for _ in range(_ROUNDS):
+            before = rows, columns
             rows = self._assigned(self.rows, self.groups, rows, columns)
             columns = self._assigned(self.groups, self.rows, columns, rows)
+            if np.array_equal(rows, before[0]) and np.array_equal(columns, before[1]):
+                break
         return self._model(_compact(rows), _compact(columns))
 
     def _assigned(
@@ -303,6 +306,8 @@ class _Fit:
     ) -> np.ndarray:
         """Likeliest class of each row (or group) while those of the groups (or rows) stay."""
         n_own, n_fixed = int(labels.max()) + 1, int(fixed.max()) + 1
+        if n_own == 1:
+            return labels
         counts = np.bincount(own * n_fixed + fixed[other], minlength=len(labels) * n_fixed)
         counts = counts.reshape(len(labels), n_fixed)
         sizes = self.group_size * np.bincount(fixed, minlength=n_fixed)
