@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from urllib.parse import quote
 
-from skdeepopt.journal._journal_file import sync_folder
+from skdeepopt.journal._file import sync_folder
 
 __all__ = ["BlobStore"]
 

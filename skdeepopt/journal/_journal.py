@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any
 
 from skdeepopt.journal._blobs import BlobStore
-from skdeepopt.journal._journal_file import JournalFile
-from skdeepopt.journal._journal_lines import as_plain
+from skdeepopt.journal._file import JournalFile
+from skdeepopt.journal._lines import as_plain
 
 __all__ = ["Journal"]
 

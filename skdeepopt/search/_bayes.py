@@ -19,7 +19,7 @@ from skdeepopt.search._costs import costs_of
 from skdeepopt.search._evaluation import Evaluator, Trial, TrialResult
 from skdeepopt.search._optimizers import initial_points, new_optimizer, plain
 from skdeepopt.search._trial import guiding_metrics
-from skdeepopt.space._check_space import check_space
+from skdeepopt.space._check import check_space
 from skdeepopt.space._dimensions import as_dimensions, labelled
 
 __all__ = ["BayesSearchCV"]

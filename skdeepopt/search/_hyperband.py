@@ -21,7 +21,7 @@ from skdeepopt.search._split import FitTrial
 from skdeepopt.search._suggestions import Suggestions
 from skdeepopt.search._tables import rows_of
 from skdeepopt.search._trial import Trial, TrialResult
-from skdeepopt.space._check_space import check_space
+from skdeepopt.space._check import check_space
 from skdeepopt.space._coordinates import Coordinates
 from skdeepopt.space._dimensions import as_dimensions
 

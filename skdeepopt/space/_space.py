@@ -20,14 +20,14 @@ from skdeepopt.meta._pruned import PrunedEstimator
 from skdeepopt.meta._quantized import QuantizedEstimator
 from skdeepopt.meta._transferred import TransferEstimator
 from skdeepopt.preprocessing._augmenter import ImageAugmenter
-from skdeepopt.space._space_parts import (
+from skdeepopt.space._parts import (
     augmenter_parts,
     cnn_parts,
     neural_parts,
     raw_net_parts,
 )
-from skdeepopt.space._space_values import Part
-from skdeepopt.space._space_wrappers import (
+from skdeepopt.space._values import Part
+from skdeepopt.space._wrappers import (
     distilled_parts,
     packed_parts,
     pruned_parts,

@@ -41,7 +41,7 @@ from skdeepopt import (
 from skdeepopt.measurement._scorers import register_scorers
 from skdeepopt.nets import MLP, CompactCNN
 from skdeepopt.search._within import smallest_within
-from skdeepopt.space._check_space import check_space
+from skdeepopt.space._check import check_space
 from skdeepopt.space._space import MOST_IN_GRID, search_space, space_parts
 
 register_scorers()

@@ -7,7 +7,7 @@ from torch import nn
 
 from skdeepopt import CNNClassifier, ImageAugmenter, NeuralClassifier, TransferEstimator
 from skdeepopt.nets import MLP
-from skdeepopt.space._space_parts import (
+from skdeepopt.space._parts import (
     augmenter_parts,
     cnn_parts,
     decay_part,

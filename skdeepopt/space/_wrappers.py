@@ -18,14 +18,14 @@ from skdeepopt.meta._transfer_plan import BATCH_NORMS, STRATEGIES
 from skdeepopt.pruning._criteria import resolve_criterion
 from skdeepopt.pruning._granularity import check_granularity
 from skdeepopt.quantization._scheme import resolve_scheme
-from skdeepopt.space._space_parts import (
+from skdeepopt.space._parts import (
     decay_part,
     epochs_part,
     rate_part,
     smoothing_part,
     with_present,
 )
-from skdeepopt.space._space_values import Choice, Part, Range
+from skdeepopt.space._values import Choice, Part, Range
 from skdeepopt.training._raw_net import is_raw_net
 
 __all__ = [

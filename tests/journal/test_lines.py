@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skdeepopt.journal._journal_lines import as_line, as_plain, from_line
+from skdeepopt.journal._lines import as_line, as_plain, from_line
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from skdeepopt.journal._folder_lock import FolderLock
-from skdeepopt.journal._journal_lines import as_line, from_line
+from skdeepopt.journal._lines import as_line, from_line
 
 __all__ = ["JournalFile", "sync_folder"]
 

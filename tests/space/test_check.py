@@ -18,7 +18,7 @@ from skdeepopt import (
     PrunedEstimator,
     QuantizedEstimator,
 )
-from skdeepopt.space._check_space import check_space, parts_of
+from skdeepopt.space._check import check_space, parts_of
 
 STACK = make_pipeline(ImageScaler(), QuantizedEstimator(PrunedEstimator(CNNClassifier())))
 

@@ -12,7 +12,7 @@ from torch import nn
 from skdeepopt._validation import check_choice, check_flag, check_integer, check_ratio, check_real
 from skdeepopt.nets._registry import ARCHITECTURES
 from skdeepopt.preprocessing._augmenter import ImageAugmenter
-from skdeepopt.space._space_values import Choice, Part, Range
+from skdeepopt.space._values import Choice, Part, Range
 
 __all__ = [
     "augmenter_parts",

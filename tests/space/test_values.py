@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skopt.space import Categorical, Integer, Real
 
-from skdeepopt.space._space_values import Choice, Range
+from skdeepopt.space._values import Choice, Range
 
 ENDS = st.tuples(st.floats(1e-6, 1e3), st.floats(1.1, 100)).map(lambda e: (e[0], e[0] * e[1]))
 WHOLE_ENDS = st.tuples(st.integers(1, 50), st.integers(1, 50)).map(lambda e: (e[0], e[0] + e[1]))

@@ -15,7 +15,7 @@ from skdeepopt import (
 )
 from skdeepopt.pruning._granularity import GRANULARITIES
 from skdeepopt.quantization._scheme import SCHEMES
-from skdeepopt.space._space_wrappers import (
+from skdeepopt.space._wrappers import (
     distilled_parts,
     packed_parts,
     pruned_parts,
