@@ -57,10 +57,11 @@ class HyperbandSearchCV(JournaledSearch):
     n_rounds : int, default=1
         How often all brackets run.
     sampler : {"bayes", "random"}, default="bayes"
-        "bayes" begins with the estimator's own parameters, as far as the space holds them, and
-        points spread evenly; then it draws four of five candidates where a Gaussian process,
-        fitted to the results of all rungs, expects the most improvement. "random" draws all at
-        random.
+        "bayes" begins with the estimator's own parameters, as far as the space holds them. Three of
+        four of the next candidates are near them, along the axes on which they are on no bound of
+        the space, and the others anywhere; then it draws four of five candidates where a Gaussian
+        process, fitted to the results of all rungs, expects the most improvement. "random" draws
+        all at random.
     asynchronous : bool, default=False
         Promote whoever is among the best so far when a worker is free, rather than wait for the
         whole rung. No worker idles, but with several of them the result depends on who is first.
@@ -140,6 +141,7 @@ n_splits_
     Li et al. (2017), arXiv:1603.06560: brackets of successive halving.
     Li et al. (2020), arXiv:1810.05934: the asynchronous rule.
     Falkner, Klein & Hutter (2018), arXiv:1807.01774: candidates from a model of the results.
+    Mallik et al. (2023), arXiv:2306.12370: candidates near what is believed to be good.
 
     Examples
     --------

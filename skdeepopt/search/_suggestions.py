@@ -18,6 +18,13 @@ _RANDOM_EVERY = 5
 """One in so many candidates is drawn at random whatever was found, so that all of the space may be
 tried. Falkner et al. draw a third; here the process's own doubt looks further already."""
 
+_ANYWHERE_EVERY = 4
+_DEVIATION = 0.15
+_BOUND = 0.01
+"""While nothing is known, one in so many is drawn from the whole space, and the others about the
+first candidate, so far off. On a bound it says nothing: a penalty or an augmentation of zero is
+one that nobody has thought of, unlike a learning rate."""
+
 _MOST_RESULTS = 400
 """Results that the process is fitted to; its time grows with the third power."""
 
@@ -47,20 +54,22 @@ class Suggestions:
         Whether results are looked at at all.
     first : mapping of str to object, or None, default=None
         Parameters of the first candidate, as far as they are in the space, where results are
-        looked at.
+        looked at. Of those that follow, three of four are near it until enough is known.
 
     Notes
     -----
     A Gaussian process over parameters and resource is fitted to the results of all rungs, as ranks
     on a normal scale: what a short training says of a long one is found from the candidates that
     had both. Expected improvement at the most resource picks from points of the whole space and
-    from points near the best. The first candidates, of which nothing is known, fill the space
-    evenly.
+    from points near the best. The first candidates, of which nothing is known, fill the space and
+    the surroundings of the first evenly: most of what is far from any known recipe does not learn.
 
     References
     ----------
     Falkner, Klein & Hutter (2018), arXiv:1807.01774, section 3.2: a model for Hyperband's
     candidates, and a share of random ones.
+    Mallik et al. (2023), PriorBand, arXiv:2306.12370, section 5: candidates near what is believed
+    to be good, and others anywhere.
     Swersky, Snoek & Adams (2014), arXiv:1406.3896, section 3: one process for short and long runs.
     """
 
@@ -127,9 +136,20 @@ class Suggestions:
             return self._coordinates.snapped(generator.random((n_points, n_axes)))
         cube = qmc.LatinHypercube(n_axes, rng=generator).random(n_points)
         points = self._coordinates.snapped(cube)
-        if number == 0 and self._first is not None:
+        if self._first is None or self._knows_enough:
+            return points
+        is_near = np.arange(number, number + n_points) % _ANYWHERE_EVERY != _ANYWHERE_EVERY - 1
+        points[is_near] = self._coordinates.around(cube[is_near], self._believed, _DEVIATION)
+        if number == 0:
             points[0] = np.where(np.isnan(self._first), points[0], self._first)
         return points
+
+    @property
+    def _believed(self) -> np.ndarray:
+        """The first candidate, NaN where it says nothing of what is good."""
+        assert self._first is not None, "there is something to believe"
+        is_bound = (self._first <= _BOUND) | (self._first >= 1 - _BOUND)
+        return np.where(is_bound & ~self._coordinates.is_choice, np.nan, self._first)
 
     @on_one_thread
     def _promising(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 from skopt.space import Categorical, Dimension, Integer
 
 __all__ = ["Coordinates", "unseen"]
@@ -80,6 +81,32 @@ class Coordinates:
         landed = np.where(self.is_choice, generator.random(points.shape), landed)
         return np.where(is_moved, landed, points)
 
+    def around(self, cube: np.ndarray, centre: np.ndarray, deviation: float) -> np.ndarray:
+        """Points about one: numbers are normal within bounds, half of the choices are its own.
+
+        Parameters
+        ----------
+        cube : ndarray of shape (n_points, n_parameters)
+            Uniform draws.
+        centre : ndarray of shape (n_parameters,)
+            Along axes on which it is NaN the draws stay as they are.
+        deviation : float
+
+        Examples
+        --------
+        >>> from skopt.space import Categorical, Real
+        >>> space = Coordinates({"lr": Real(0.0, 1.0), "kind": Categorical(["a", "b"])})
+        >>> centre = space.point({"lr": 0.5, "kind": "b"})
+        >>> space.around(np.array([[0.5, 0.2], [0.9, 0.7]]), centre, 0.1).round(2).tolist()
+        [[0.5, 0.75], [0.63, 0.25]]
+        """
+        triples = zip(self._axes, cube.T, centre, strict=True)
+        columns = [
+            column if np.isnan(at) else axis.around(column, float(at), deviation)
+            for axis, column, at in triples
+        ]
+        return self.snapped(np.stack(columns, axis=1))
+
     def point(self, parameters: Mapping[str, Any]) -> np.ndarray:
         """Point of a candidate, NaN along the axes on which it lies outside of the space.
 
@@ -142,6 +169,11 @@ class _Line:
             return None
         return float(self._dimension.transform([value])[0]) if inside else None
 
+    def around(self, column: np.ndarray, at: float, deviation: float) -> np.ndarray:
+        low, high = ndtr(-at / deviation), ndtr((1 - at) / deviation)
+        points: np.ndarray = at + deviation * ndtri(low + column * (high - low))
+        return points.clip(0, 1)
+
     def _on_grid(self, line: np.ndarray) -> np.ndarray:
         """So that each integer of a uniform prior has an equal share of the line, the bounds too.
 
@@ -175,6 +207,9 @@ class _Choice:
             if category is value or _are_equal(category, value):
                 return float((self._ends[at] + (self._ends[at - 1] if at else 0.0)) / 2)
         return None
+
+    def around(self, column: np.ndarray, at: float, deviation: float) -> np.ndarray:
+        return np.where(column < 0.5, at, 2 * column - 1)
 
     def _place(self, column: np.ndarray) -> np.ndarray:
         places = np.searchsorted(self._ends, column, side="right")

@@ -84,7 +84,36 @@ def test_whatever_the_space_does_not_hold_of_it_is_drawn(first):
 
     assert points[0, 1] == 0.25
     np.testing.assert_array_equal(points[:, [0, 2]], drawn[:, [0, 2]])
+
+
+def test_three_of_four_first_candidates_are_near_the_estimators_own_and_the_others_anywhere():
+    own = {"lr": 0.01, "a": 0.25, "kind": "y"}
+
+    points, drawn = suggestions(first=own).suggest(0, 300), suggestions().suggest(0, 300)
+
+    anywhere = np.arange(300) % 4 == 3
+    np.testing.assert_array_equal(points[anywhere], drawn[anywhere])
+    off = np.abs(points[~anywhere, :2] - [0.5, 0.25])
+    assert (off.mean(axis=0) < 0.2).all()
+    assert np.mean(points[~anywhere, 2] == 0.75) > 0.7
+
+
+@pytest.mark.parametrize("bound", [0, 1])
+def test_a_value_on_a_bound_says_nothing_of_what_is_good(bound):
+    points, drawn = suggestions(first={"a": bound}).suggest(0, 20), suggestions().suggest(0, 20)
+
+    assert points[0, 1] == bound
     np.testing.assert_array_equal(points[1:], drawn[1:])
+
+
+def test_what_was_found_outweighs_the_estimators_own():
+    own = {"lr": 0.9, "a": 0.9, "kind": "x"}
+
+    informed = taught(first=own).suggest(24, 10)
+
+    # From 0.98 towards 0.5, and to the other kind.
+    assert np.median(informed[:, 0]) < 0.7
+    assert np.mean(informed[:, 2] == 0.75) > 0.7
 
 
 def test_a_random_search_does_not_begin_with_the_estimators_own():

@@ -88,3 +88,31 @@ def test_the_dimensions_handed_in_stay_as_they_are():
     Coordinates({"lr": dimension})
 
     assert dimension.transform_ == "identity"
+
+
+@given(POINTS, POINTS, st.floats(0.01, 1))
+def test_what_is_drawn_around_a_point_is_a_candidate_of_the_space(draw, centre, deviation):
+    found = CUBE.around(draw[None], centre, deviation)
+
+    assert ((found >= 0) & (found <= 1)).all()
+    np.testing.assert_array_equal(CUBE.snapped(found), found)
+
+
+@given(POINTS)
+def test_where_there_is_no_centre_a_draw_stays_as_it_is(draw):
+    found = CUBE.around(draw[None], np.full(len(SPACE), np.nan), 0.1)
+
+    np.testing.assert_array_equal(found, CUBE.snapped(draw[None]))
+
+
+def test_draws_around_a_point_are_normal_and_half_of_the_choices_its_own():
+    centre = CUBE.point({"lr": 1e-2, "drop": 0.25, "widths": (16, 32)})
+
+    found = CUBE.around(np.random.default_rng(0).random((4000, len(SPACE))), centre, 0.1)
+
+    numbers = found[:, [CUBE.names.index(name) for name in ("lr", "drop")]]
+    assert numbers.mean(axis=0) == pytest.approx(0.5, abs=0.01)
+    assert numbers.std(axis=0) == pytest.approx(0.1, abs=0.01)
+    # A third of the other half as well.
+    is_own = found[:, CUBE.names.index("widths")] == 0.5
+    assert is_own.mean() == pytest.approx(2 / 3, abs=0.03)
