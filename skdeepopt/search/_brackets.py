@@ -61,7 +61,9 @@ class Bracket:
         return sum(rung.n_candidates * (rung.resource - before) for before, rung in steps)
 
 
-def hyperband_brackets(min_resources: int, max_resources: int, factor: int) -> tuple[Bracket, ...]:
+def hyperband_brackets(
+    min_resources: int, max_resources: int, factor: int, *, n_finalists: int = 1
+) -> tuple[Bracket, ...]:
     """Brackets of Hyperband, the one that cuts most first.
 
     Parameters
@@ -72,11 +74,13 @@ def hyperband_brackets(min_resources: int, max_resources: int, factor: int) -> t
         Resource of each bracket's last rung.
     factor : int
         One in so many candidates goes on, with so many times the resource; at least 2.
+    n_finalists : int, default=1
+        Candidates of each bracket that go on to its last rung at least.
 
     Returns
     -------
     brackets : tuple of Bracket
-        All have about the same cost where every rung starts anew.
+        With one finalist, all have about the same cost where every rung starts anew.
 
     References
     ----------
@@ -94,19 +98,20 @@ def hyperband_brackets(min_resources: int, max_resources: int, factor: int) -> t
     most = 0
     while min_resources * factor ** (most + 1) <= max_resources:
         most += 1
-    return tuple(
-        _bracket(halvings, most, max_resources, factor) for halvings in range(most, -1, -1)
-    )
-
-
-def _bracket(halvings: int, most: int, max_resources: int, factor: int) -> Bracket:
-    # Algorithm 1's n, in whole numbers: a float's ceil is one too many now and then.
-    width = -(-(most + 1) * factor**halvings // (halvings + 1))
-    rungs = [
-        Rung(width // factor**rung, round(max_resources / factor ** (halvings - rung)))
-        for rung in range(halvings + 1)
-    ]
-    return Bracket(halvings, tuple(rungs))
+    brackets = []
+    for halvings in range(most, -1, -1):
+        # Algorithm 1's n, in whole numbers: a float's ceil is one too many now and then.
+        width = -(-(most + 1) * factor**halvings // (halvings + 1))
+        least = min(n_finalists, width)
+        rungs = [
+            Rung(
+                max(width // factor**rung, least),
+                round(max_resources / factor ** (halvings - rung)),
+            )
+            for rung in range(halvings + 1)
+        ]
+        brackets.append(Bracket(halvings, tuple(rungs)))
+    return tuple(brackets)
 
 
 def survivors(scores: Sequence[float], n_kept: int) -> list[int]:

@@ -183,4 +183,5 @@ class _Waiting:
         for at in set(range(len(rivals))) - set(kept) - set(left):
             self._forget(rivals[at])
         self._left[resource] = [rivals[at] for at in left]
-        return sorted((rivals[at] for at in kept), key=lambda candidate: candidate.number)
+        # The best trains on first, so that a search that ends in between has had it.
+        return [rivals[at] for at in kept]

@@ -54,6 +54,9 @@ class HyperbandSearchCV(JournaledSearch):
         Brackets in a round; None is all. The first one begins with the least resource, and each
         further one with more. Where a short training tells much of a long one, as it mostly does
         for networks, several rounds of the first bracket alone find more for the same cost.
+    n_finalists : int, default=2
+        Candidates of each bracket that train to the end, at least. Hyperband's own number is 1;
+        but who is best among the last few, chance says as much as merit.
     n_rounds : int, default=1
         How often all brackets run.
     sampler : {"bayes", "random"}, default="bayes"
@@ -153,9 +156,9 @@ n_splits_
     >>> search = HyperbandSearchCV(model, space, factor=2, cv=2, random_state=0)
     >>> search = search.fit(X[:300], y[:300])
     >>> search.brackets_[0]
-    {'n_candidates': [4, 2, 1], 'resources': [1, 2, 4]}
+    {'n_candidates': [4, 2, 2], 'resources': [1, 2, 4]}
     >>> search.n_resources_used_, sorted(search.best_params_)
-    (56, ['dropout', 'lr'])
+    (64, ['dropout', 'lr'])
     """
 
     pre_dispatch = "n_jobs"
@@ -171,6 +174,7 @@ n_splits_
         max_resources: int | str = "auto",
         factor: int = 3,
         n_brackets: int | None = None,
+        n_finalists: int = 2,
         n_rounds: int = 1,
         sampler: str = "bayes",
         asynchronous: bool = False,
@@ -195,6 +199,7 @@ n_splits_
         self.max_resources = max_resources
         self.factor = factor
         self.n_brackets = n_brackets
+        self.n_finalists = n_finalists
         self.n_rounds = n_rounds
         self.sampler = sampler
         self.asynchronous = asynchronous

@@ -27,6 +27,7 @@ def check_plan(search: Any) -> None:
         if getattr(search, name) != "auto":
             check_integer(search, name)
     check_integer(search, "factor", minimum=2)
+    check_integer(search, "n_finalists")
     check_integer(search, "n_rounds")
     if search.n_brackets is not None:
         check_integer(search, "n_brackets")
@@ -59,7 +60,9 @@ def planned(search: Any, parameter: str, n_train: int) -> tuple[Bracket, ...]:
             f"{type(search).__name__}.min_resources is at most max_resources, which is {most}, not "
             f"{least}. Did you mean the other way round?"
         )
-    brackets = hyperband_brackets(int(least), most, int(search.factor))
+    brackets = hyperband_brackets(
+        int(least), most, int(search.factor), n_finalists=int(search.n_finalists)
+    )
     return brackets[: search.n_brackets] * int(search.n_rounds)
 
 

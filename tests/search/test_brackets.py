@@ -33,6 +33,22 @@ def test_every_bracket_ends_at_the_most_and_begins_at_no_less_than_the_least(lea
     assert all(bracket.rungs[0].resource >= least for bracket in brackets)
 
 
+@given(*RESOURCES, st.integers(1, 6))
+def test_as_many_finalists_as_asked_for_where_so_many_began(least, most, factor, n_finalists):
+    assume(least <= most)
+
+    brackets = hyperband_brackets(least, most, factor, n_finalists=n_finalists)
+
+    usual = hyperband_brackets(least, most, factor)
+    for bracket, own in zip(brackets, usual, strict=True):
+        wanted = min(n_finalists, own.rungs[0].n_candidates)
+        assert bracket.rungs[0] == own.rungs[0]
+        assert bracket.resources == own.resources
+        assert [r.n_candidates for r in bracket.rungs] == [
+            max(r.n_candidates, wanted) for r in own.rungs
+        ]
+
+
 @given(*RESOURCES)
 def test_every_bracket_cuts_once_less_than_the_one_before(least, most, factor):
     assume(least <= most)

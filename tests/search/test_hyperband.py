@@ -94,9 +94,9 @@ def test_each_candidate_has_a_row_as_it_was_at_its_highest_rung():
 def test_what_was_used_is_counted_without_what_was_kept():
     search = net_search().fit(X, y)
 
-    cost = 4 * 1 + 2 * (2 - 1) + 1 * (4 - 2)
+    cost = 4 * 1 + 2 * (2 - 1) + 2 * (4 - 2)
     assert search.n_resources_used_ == search.n_splits_ * cost
-    assert search.brackets_ == [{"n_candidates": [4, 2, 1], "resources": [1, 2, 4]}]
+    assert search.brackets_ == [{"n_candidates": [4, 2, 2], "resources": [1, 2, 4]}]
 
 
 def test_the_epochs_of_a_survivor_are_trained_once(monkeypatch):
@@ -118,7 +118,7 @@ def test_whatever_cannot_be_kept_begins_anew_and_is_counted_so(monkeypatch):
 
     search = net_search(refit=False).fit(X, y)
 
-    assert search.n_resources_used_ == search.n_splits_ * (4 * 1 + 2 * 2 + 1 * 4)
+    assert search.n_resources_used_ == search.n_splits_ * (4 * 1 + 2 * 2 + 2 * 4)
 
 
 def test_the_refit_is_a_whole_training_with_the_most_epochs():

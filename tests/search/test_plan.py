@@ -57,6 +57,7 @@ def test_an_estimator_without_a_number_of_its_own_needs_one():
     ("changed", "error", "message"),
     [
         ({"factor": 1}, ValueError, "factor is an integer of at least 2, not 1"),
+        ({"n_finalists": 0}, ValueError, "n_finalists is an integer of at least 1, not 0"),
         ({"n_rounds": 0}, ValueError, "n_rounds is an integer of at least 1, not 0"),
         ({"n_brackets": 0}, ValueError, "n_brackets is an integer of at least 1, not 0"),
         ({"max_resources": 0}, ValueError, "max_resources is an integer of at least 1, not 0"),
