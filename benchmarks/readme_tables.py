@@ -122,7 +122,7 @@ def _pruned(results: Record) -> str:
         parts.append(f"multiply-adds {figures['multiply_adds_share']['mean']:.2f}x")
         parts.append(f"batch-64 latency {_plus_minus(figures['latency_share'], 2)}x")
     else:
-        parts.append(f"{kept:.2%} of the parameters kept")
+        parts.append(f"{100 * kept:.2f} % of the parameters kept")
     parts.append(f"dense {errors['dense']} %")
     parts += [f"{text} {errors[name]} %" for name, text in CONTROLS.items() if name in errors]
     seconds = figures["seconds_share"]["mean"]
