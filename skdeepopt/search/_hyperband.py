@@ -56,7 +56,8 @@ class HyperbandSearchCV(JournaledSearch):
         for networks, several rounds of the first bracket alone find more for the same cost.
     n_finalists : int, default=2
         Candidates of each bracket that train to the end, at least. Hyperband's own number is 1;
-        but who is best among the last few, chance says as much as merit.
+        but who is best among the last few, chance says as much as merit. An asynchronous search
+        promotes by `factor` alone.
     n_rounds : int, default=1
         How often all brackets run.
     sampler : {"bayes", "random"}, default="bayes"
