@@ -116,13 +116,16 @@ class Suggestions:
             Points that are being tried.
         """
         generator = np.random.default_rng([self._seed, number])
-        points = self._drawn(generator, number, n_points)
-        if not (self._is_informed and self._knows_enough):
+        cube = self._cube(generator, n_points)
+        points = self._coordinates.snapped(cube)
+        if not self._is_informed:
             return points
         numbers = np.arange(number, number + n_points)
-        informed = np.flatnonzero(numbers % _RANDOM_EVERY != _RANDOM_EVERY - 1)
-        if len(informed):
-            points[informed] = self._promising(generator, len(informed), pending)
+        if not self._knows_enough:
+            return self._near_first(numbers, cube, points)
+        informed = _but_one_in(_RANDOM_EVERY, numbers)
+        if informed.any():
+            points[informed] = self._promising(generator, int(informed.sum()), pending)
         return points
 
     @property
@@ -130,26 +133,23 @@ class Suggestions:
         sound = {point for point, _, score in self._results if not math.isnan(score)}
         return len(sound) > len(self._coordinates)
 
-    def _drawn(self, generator: np.random.Generator, number: int, n_points: int) -> np.ndarray:
+    def _cube(self, generator: np.random.Generator, n_points: int) -> np.ndarray:
+        """Uniform draws, spread evenly where results are looked at."""
         n_axes = len(self._coordinates)
         if not self._is_informed:
-            return self._coordinates.snapped(generator.random((n_points, n_axes)))
-        cube = qmc.LatinHypercube(n_axes, rng=generator).random(n_points)
-        points = self._coordinates.snapped(cube)
-        if self._first is None or self._knows_enough:
-            return points
-        is_near = np.arange(number, number + n_points) % _ANYWHERE_EVERY != _ANYWHERE_EVERY - 1
-        points[is_near] = self._coordinates.around(cube[is_near], self._believed, _DEVIATION)
-        if number == 0:
-            points[0] = np.where(np.isnan(self._first), points[0], self._first)
-        return points
+            return generator.random((n_points, n_axes))
+        return qmc.LatinHypercube(n_axes, rng=generator).random(n_points)
 
-    @property
-    def _believed(self) -> np.ndarray:
-        """The first candidate, NaN where it says nothing of what is good."""
-        assert self._first is not None, "there is something to believe"
+    def _near_first(self, numbers: np.ndarray, cube: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """The first candidate itself, most of the others about it, and the rest where they are."""
+        if self._first is None:
+            return points
         is_bound = (self._first <= _BOUND) | (self._first >= 1 - _BOUND)
-        return np.where(is_bound & ~self._coordinates.is_choice, np.nan, self._first)
+        centre = np.where(is_bound & ~self._coordinates.is_choice, np.nan, self._first)
+        near = _but_one_in(_ANYWHERE_EVERY, numbers)
+        points[near] = self._coordinates.around(cube[near], centre, _DEVIATION)
+        own = (numbers == 0)[:, None] & ~np.isnan(self._first)
+        return np.where(own, self._first, points)
 
     @on_one_thread
     def _promising(
@@ -205,3 +205,8 @@ class Suggestions:
     def _at_most(self, points: np.ndarray, least: float) -> np.ndarray:
         most = self._scale(np.array([float(self._max_resources)]), least)
         return np.column_stack([points, np.repeat(most, len(points))])
+
+
+def _but_one_in(n: int, numbers: np.ndarray) -> np.ndarray:
+    """Which numbers are not the last of so many."""
+    return numbers % n != n - 1
