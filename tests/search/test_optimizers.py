@@ -171,13 +171,18 @@ def test_a_suggestion_takes_a_tenth_of_a_second_at_most():
     space = [*(Real(0, 1, name=f"x{n}") for n in range(10)), *dimensions()[:2]]
     ours = optimizer(space=space)
     for _ in range(29):
-        point = ours.ask()
-        ours.tell(point, float(sum(point[:10])))
+        ours.tell(point := ours.ask(), float(sum(point[:10])))
 
+    # The least of five: threads that other tests have left behind count in a process's time too.
+    assert min(seconds_to_suggest(ours) for _ in range(5)) < 0.1
+
+
+def seconds_to_suggest(optimizer):
+    """Of the processor, with one result more than at the last suggestion."""
+    optimizer.tell(point := optimizer.ask(), float(sum(point[:10])))
     begun = time.process_time()
-    ours.ask()
-
-    assert time.process_time() - begun < 0.1
+    optimizer.ask()
+    return time.process_time() - begun
 
 
 def test_skopts_own_is_fitted_when_asked_and_not_when_told():
