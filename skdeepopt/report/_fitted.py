@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, TypeAlias, TypeVar
 
@@ -11,12 +12,14 @@ from sklearn.exceptions import NotFittedError
 
 __all__ = [
     "Point",
+    "Points",
+    "Wrapper",
     "averaged",
     "best_estimator",
     "best_tried",
     "check_alike",
     "gathered",
-    "last_step",
+    "kept_within",
     "metric_name",
     "searched",
     "values_of",
@@ -27,39 +30,67 @@ Key = TypeVar("Key", bound=Hashable)
 Point: TypeAlias = tuple[float | None, int | None]
 """Score and bytes of the file of one network; None is unknown."""
 
+Points: TypeAlias = dict[str, Any]
+"""Arguments of a display."""
 
-def last_step(estimator: Any, *, kind: str, report: str, parameter: str, owner: str) -> Any:
-    """The fitted estimator, or the last step of a pipeline.
+
+@dataclass(frozen=True)
+class Wrapper:
+    """A kind of fitted wrapper that a display is made of.
 
     Parameters
     ----------
-    estimator : object
     kind : str
-        Class that is asked for.
+        Its class.
     report : str
         Attribute that it has once it is fitted.
     parameter : str
         That it has before, and that a search of it is over.
-    owner : str
-        Who asks; opens every message.
-
-    Raises
-    ------
-    NotFittedError, TypeError
-        It is not fitted, or something else.
     """
-    inner = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-    if hasattr(inner, report):
-        return inner
-    if hasattr(inner, parameter):
-        raise NotFittedError(
-            f"{owner} takes a fitted estimator, and this {type(inner).__name__} is not fitted yet. "
-            "Call fit first."
+
+    kind: str
+    report: str
+    parameter: str
+
+    def inside(self, estimator: Any, *, owner: str) -> Any:
+        """The fitted wrapper itself, or the last step of a pipeline.
+
+        Parameters
+        ----------
+        estimator : object
+        owner : str
+            Who asks; opens every message.
+
+        Raises
+        ------
+        NotFittedError, TypeError
+            It is not fitted, or something else.
+        """
+        inner = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+        if hasattr(inner, self.report):
+            return inner
+        if hasattr(inner, self.parameter):
+            raise NotFittedError(
+                f"{owner} takes a fitted estimator, and this {type(inner).__name__} is not fitted "
+                "yet. Call fit first."
+            )
+        raise TypeError(
+            f"{owner} takes a fitted {self.kind}, a pipeline that ends in one, or a search over "
+            f"its {self.parameter}, not {inner!r}."
         )
-    raise TypeError(
-        f"{owner} takes a fitted {kind}, a pipeline that ends in one, or a search over its "
-        f"{parameter}, not {inner!r}."
-    )
+
+    def all_inside(self, estimators: Sequence[Any], *, owner: str) -> list[Any]:
+        """The fitted wrappers of several estimators.
+
+        Raises
+        ------
+        NotFittedError, TypeError, ValueError
+            One is not fitted, or something else; there is none at all.
+        """
+        wrappers = [self.inside(estimator, owner=owner) for estimator in estimators]
+        if not wrappers:
+            raise ValueError(f"{owner} takes at least one fitted {self.kind}, not none.")
+        return wrappers
 
 
 def best_estimator(search: Any, *, owner: str) -> Any:
@@ -180,3 +211,25 @@ def averaged(groups: Sequence[Sequence[Point]]) -> dict[str, list[float | None]]
         "deviations": [stdev(values) if len(values) > 1 else None for values in scores],
         "size_bytes": [fmean(values) if values else None for values in sizes],
     }
+
+
+def kept_within(wrappers: Sequence[Any], report: Any, chosen: Callable[[], object]) -> Points:
+    """Which of those that a budget of accuracy tried was taken, and the score that it had to reach.
+
+    Parameters
+    ----------
+    wrappers : sequence of fitted estimators
+    report : PruningReport, QuantizationReport or PackingReport
+        Of the first.
+    chosen : callable
+        Says which was taken.
+
+    Returns
+    -------
+    points : dict
+        Empty where there are several wrappers, or was no budget.
+    """
+    if len(wrappers) > 1 or not report.trials or report.before.score is None:
+        return {}
+    lowest = report.before.score - wrappers[0].max_accuracy_drop
+    return {"chosen": chosen(), "lowest_score": lowest}

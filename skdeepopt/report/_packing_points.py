@@ -9,25 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 from skdeepopt.report._fitted import (
     Point,
+    Points,
+    Wrapper,
     averaged,
     best_estimator,
     best_tried,
     check_alike,
     gathered,
-    last_step,
+    kept_within,
     metric_name,
     searched,
 )
 
 if TYPE_CHECKING:
-    from skdeepopt.packing._report import PackedLayer, PackingReport, PackingTrial
+    from skdeepopt.packing._report import PackedLayer, PackingReport
 
 __all__ = ["points_of", "points_of_search"]
 
-Points = dict[str, Any]
-"""Arguments of PackingDisplay."""
-
-_PARAMETER = "target_bytes"
+_WRAPPER = Wrapper("PackedEstimator", report="packing_report_", parameter="target_bytes")
 
 _DENSE = None
 """Target of the dense network."""
@@ -48,9 +47,7 @@ def points_of(estimators: Sequence[Any], *, owner: str) -> Points:
     NotFittedError, TypeError, ValueError
         None at all, one that is not fitted or not packed, or reports that do not compare.
     """
-    packed = [_packed(estimator, owner=owner) for estimator in estimators]
-    if not packed:
-        raise ValueError(f"{owner} takes at least one fitted PackedEstimator, not none.")
+    packed = _WRAPPER.all_inside(estimators, owner=owner)
     reports = [estimator.packing_report_ for estimator in packed]
     check_alike([_way(report) for report in reports], owner=owner)
     seen = gathered([_points(report) for report in reports])
@@ -61,7 +58,7 @@ def points_of(estimators: Sequence[Any], *, owner: str) -> Points:
         **averaged([seen[target] for target in targets]),
         **_layers(reports),
         "score_name": f"{reports[0].metric} on {reports[0].scored_on}",
-        **_budget(packed, targets),
+        **kept_within(packed, reports[0], lambda: targets.index(_taken(reports[0]))),
     }
 
 
@@ -79,10 +76,10 @@ def points_of_search(search: Any, *, owner: str) -> Points:
     NotFittedError, TypeError, ValueError
         It searched something else, or kept no best estimator.
     """
-    best = _packed(best_estimator(search, owner=owner), owner=owner)
+    best = _WRAPPER.inside(best_estimator(search, owner=owner), owner=owner)
     report: PackingReport = best.packing_report_
     chosen = report.target_bytes if best.target_bytes is None else int(best.target_bytes)
-    _, asked = searched(search, _PARAMETER, owner=owner)
+    _, asked = searched(search, _WRAPPER.parameter, owner=owner)
     keys = [None if target is None else int(target) for target in asked]
     tried = best_tried(search, [chosen if key == best.target_bytes else key for key in keys])
     targets = sorted(target for target in tried if target is not None)
@@ -96,16 +93,6 @@ def points_of_search(search: Any, *, owner: str) -> Points:
         "size_name": "model file asked for",
         "chosen": targets.index(chosen),
     }
-
-
-def _packed(estimator: Any, *, owner: str) -> Any:
-    return last_step(
-        estimator,
-        kind="PackedEstimator",
-        report="packing_report_",
-        parameter=_PARAMETER,
-        owner=owner,
-    )
 
 
 def _way(report: PackingReport) -> dict[str, object]:
@@ -150,17 +137,8 @@ def _bits_a_weight(layer: PackedLayer) -> float:
     return layer.bits / max(1, math.prod(layer.shape_before))
 
 
-def _budget(packed: Sequence[Any], targets: Sequence[int | None]) -> Mapping[str, float]:
-    """Which of the sizes tried was taken, and the score that it had to reach."""
-    report: PackingReport = packed[0].packing_report_
-    if len(packed) > 1 or not report.trials or report.before.score is None:
-        return {}
-    taken = [trial.target_bytes for trial in report.trials if _is_taken(trial, report)]
-    return {
-        "chosen": targets.index(taken[-1] if taken else _DENSE),
-        "lowest_score": report.before.score - packed[0].max_accuracy_drop,
-    }
-
-
-def _is_taken(trial: PackingTrial, report: PackingReport) -> bool:
-    return bool(trial.fits and trial.size_bytes == report.after.size_bytes)
+def _taken(report: PackingReport) -> int | None:
+    """Target of the last trial that became the network; the dense one where none did."""
+    size = report.after.size_bytes
+    taken = [t.target_bytes for t in report.trials if t.fits and t.size_bytes == size]
+    return taken[-1] if taken else _DENSE

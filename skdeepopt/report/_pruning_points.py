@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from skdeepopt.report._fitted import (
     Point,
+    Points,
+    Wrapper,
     averaged,
     best_estimator,
     best_tried,
     check_alike,
     gathered,
-    last_step,
+    kept_within,
     metric_name,
     searched,
 )
@@ -23,10 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["points_of", "points_of_search"]
 
-Points = dict[str, Any]
-"""Arguments of PruningDisplay."""
-
-_PARAMETER = "pruning_ratio"
+_WRAPPER = Wrapper("PrunedEstimator", report="pruning_report_", parameter="pruning_ratio")
 
 
 def points_of(estimators: Sequence[Any], *, owner: str) -> Points:
@@ -44,9 +43,7 @@ def points_of(estimators: Sequence[Any], *, owner: str) -> Points:
     NotFittedError, TypeError, ValueError
         None at all, one that is not fitted or not pruned, or reports that do not compare.
     """
-    pruned = [_pruned(estimator, owner=owner) for estimator in estimators]
-    if not pruned:
-        raise ValueError(f"{owner} takes at least one fitted PrunedEstimator, not none.")
+    pruned = _WRAPPER.all_inside(estimators, owner=owner)
     reports = [estimator.pruning_report_ for estimator in pruned]
     check_alike([_way(report) for report in reports], owner=owner)
     seen = gathered([_points(report) for report in reports])
@@ -57,7 +54,7 @@ def points_of(estimators: Sequence[Any], *, owner: str) -> Points:
         "kept_shares": _kept_shares(reports),
         "score_name": f"{reports[0].metric} on {reports[0].scored_on}",
         **_words(reports[0]),
-        **_budget(pruned),
+        **kept_within(pruned, reports[0], lambda: reports[0].ratio),
     }
 
 
@@ -74,9 +71,9 @@ def points_of_search(search: Any, *, owner: str) -> Points:
     NotFittedError, TypeError, ValueError
         It searched something else, or kept no best estimator.
     """
-    best = _pruned(best_estimator(search, owner=owner), owner=owner)
+    best = _WRAPPER.inside(best_estimator(search, owner=owner), owner=owner)
     report: PruningReport = best.pruning_report_
-    _, tried_ratios = searched(search, _PARAMETER, owner=owner)
+    _, tried_ratios = searched(search, _WRAPPER.parameter, owner=owner)
     tried = best_tried(search, [float(ratio) for ratio in tried_ratios])
     chosen = float(best.pruning_ratio_)
     sizes = {0.0: report.before.size_bytes, chosen: report.after.size_bytes}
@@ -91,16 +88,6 @@ def points_of_search(search: Any, *, owner: str) -> Points:
         "chosen": chosen,
         **_words(report),
     }
-
-
-def _pruned(estimator: Any, *, owner: str) -> Any:
-    return last_step(
-        estimator,
-        kind="PrunedEstimator",
-        report="pruning_report_",
-        parameter=_PARAMETER,
-        owner=owner,
-    )
 
 
 def _way(report: PruningReport) -> dict[str, object]:
@@ -141,15 +128,4 @@ def _words(report: PruningReport) -> dict[str, str]:
     return {
         "ratio_name": f"ratio of {what.get(report.scope, report.scope)} removed",
         "kept_name": f"{unit} kept",
-    }
-
-
-def _budget(pruned: Sequence[Any]) -> Mapping[str, float]:
-    """Which of the tried ratios was taken, and the score that it had to reach."""
-    report: PruningReport = pruned[0].pruning_report_
-    if len(pruned) > 1 or not report.trials or report.before.score is None:
-        return {}
-    return {
-        "chosen": report.ratio,
-        "lowest_score": report.before.score - pruned[0].max_accuracy_drop,
     }

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skdeepopt.quantization._scheme import resolve_scheme
 from skdeepopt.report._fitted import (
     Point,
+    Points,
+    Wrapper,
     averaged,
     best_estimator,
     best_tried,
     check_alike,
     gathered,
-    last_step,
+    kept_within,
     metric_name,
     searched,
     values_of,
@@ -25,10 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["mean_bits", "points_of", "points_of_search"]
 
-Points = dict[str, Any]
-"""Arguments of QuantizationDisplay."""
-
-_PARAMETER = "scheme"
+_WRAPPER = Wrapper("QuantizedEstimator", report="quantization_report_", parameter="scheme")
 
 
 class _Network(NamedTuple):
@@ -57,9 +56,7 @@ def points_of(estimators: Sequence[Any], *, owner: str) -> Points:
     NotFittedError, TypeError, ValueError
         None at all, one that is not fitted or not quantized, or reports that do not compare.
     """
-    quantized = [_quantized(estimator, owner=owner) for estimator in estimators]
-    if not quantized:
-        raise ValueError(f"{owner} takes at least one fitted QuantizedEstimator, not none.")
+    quantized = _WRAPPER.all_inside(estimators, owner=owner)
     reports = [estimator.quantization_report_ for estimator in quantized]
     check_alike([_way(report) for report in reports], owner=owner)
     seen = gathered([_points(report) for report in reports])
@@ -69,7 +66,7 @@ def points_of(estimators: Sequence[Any], *, owner: str) -> Points:
         **averaged([seen[network] for network in networks]),
         **_layers([(_network(report), report) for report in reports]),
         "score_name": f"{reports[0].metric} on {reports[0].scored_on}",
-        **_budget(quantized, networks),
+        **kept_within(quantized, reports[0], lambda: networks.index(_network(reports[0]))),
     }
 
 
@@ -87,7 +84,7 @@ def points_of_search(search: Any, *, owner: str) -> Points:
     NotFittedError, TypeError, ValueError
         It searched something else, or kept no best estimator.
     """
-    best = _quantized(best_estimator(search, owner=owner), owner=owner)
+    best = _WRAPPER.inside(best_estimator(search, owner=owner), owner=owner)
     report: QuantizationReport = best.quantization_report_
     tried = _tried(search, best, owner=owner)
     chosen = _known(mean_bits(report), best.scheme, best.method)
@@ -127,8 +124,8 @@ def mean_bits(report: QuantizationReport, in_float: Sequence[str] | None = None)
 
 def _tried(search: Any, best: Any, *, owner: str) -> dict[_Network, tuple[float, float]]:
     """Best candidate of each scheme and method; the one chosen at the bits that it took."""
-    name, schemes = searched(search, _PARAMETER, owner=owner)
-    method = f"{name.removesuffix(_PARAMETER)}method"
+    name, schemes = searched(search, _WRAPPER.parameter, owner=owner)
+    method = f"{name.removesuffix(_WRAPPER.parameter)}method"
     is_searched = f"param_{method}" in search.cv_results_
     methods = values_of(search, method) if is_searched else [best.method] * len(schemes)
     keys = [(str(scheme), str(way)) for scheme, way in zip(schemes, methods, strict=True)]
@@ -143,16 +140,6 @@ def _tried(search: Any, best: Any, *, owner: str) -> dict[_Network, tuple[float,
         network = _known(bits, scheme, way)
         tried[network] = max(scored, tried.get(network, scored))
     return tried
-
-
-def _quantized(estimator: Any, *, owner: str) -> Any:
-    return last_step(
-        estimator,
-        kind="QuantizedEstimator",
-        report="quantization_report_",
-        parameter=_PARAMETER,
-        owner=owner,
-    )
 
 
 def _way(report: QuantizationReport) -> dict[str, object]:
@@ -221,14 +208,3 @@ def _names(networks: Sequence[_Network]) -> dict[_Network, str]:
             for network, name in names.items()
         }
     return names
-
-
-def _budget(quantized: Sequence[Any], networks: Sequence[_Network]) -> Mapping[str, float]:
-    """Which of the tried networks was taken, and the score that it had to reach."""
-    report: QuantizationReport = quantized[0].quantization_report_
-    if len(quantized) > 1 or not report.trials or report.before.score is None:
-        return {}
-    return {
-        "chosen": networks.index(_network(report)),
-        "lowest_score": report.before.score - quantized[0].max_accuracy_drop,
-    }
