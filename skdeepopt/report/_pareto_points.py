@@ -12,13 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepopt._validation import did_you_mean
 from skdeepopt.measurement._scorers import COST_SCORERS
+from skdeepopt.report._fitted import Points
 from skdeepopt.search._highest import highest_rows
 from skdeepopt.search._within import CheapestWithin
 
 __all__ = ["points_of_optimizer", "points_of_search"]
-
-Points = dict[str, Any]
-"""Arguments of ParetoDisplay."""
 
 _PREFIX = "mean_test_"
 
