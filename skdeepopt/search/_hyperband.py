@@ -24,6 +24,7 @@ from skdeepopt.search._trial import Trial, TrialResult
 from skdeepopt.space._check import check_space
 from skdeepopt.space._coordinates import Coordinates
 from skdeepopt.space._dimensions import as_dimensions
+from skdeepopt.space._present import present_parameters
 
 __all__ = ["HyperbandSearchCV"]
 
@@ -61,11 +62,11 @@ class HyperbandSearchCV(JournaledSearch):
     n_rounds : int, default=1
         How often all brackets run.
     sampler : {"bayes", "random"}, default="bayes"
-        "bayes" begins with the estimator's own parameters, as far as the space holds them. Three of
-        four of the next candidates are near them, along the axes on which they are on no bound of
-        the space, and the others anywhere; then it draws four of five candidates where a Gaussian
-        process, fitted to the results of all rungs, expects the most improvement. "random" draws
-        all at random.
+        "bayes" begins with the estimator's own parameters, as far as the space holds them; None
+        and "auto" of a deep estimator count as what they stand for. Three of four of the next
+        candidates are near them, along the axes on which they are on no bound of the space, and the
+        others anywhere; then it draws four of five candidates where a Gaussian process, fitted to
+        the results of all rungs, expects the most improvement. "random" draws all at random.
     asynchronous : bool, default=False
         Promote whoever is among the best so far when a worker is free, rather than wait for the
         whole rung. No worker idles, but with several of them the result depends on who is first.
@@ -271,7 +272,7 @@ n_splits_
                 seed=self._seed,
                 max_resources=self.max_resources_,
                 is_informed=self.sampler == "bayes",
-                first=self.estimator.get_params(),
+                first=present_parameters(self.estimator, coordinates, evaluator.n_train),
             ),
             judged=lambda result: result.mean(self._guide(evaluator)),
             note=self._note,

@@ -169,6 +169,15 @@ def test_the_model_finds_better_candidates_than_chance():
     assert informed.best_score_ > random.best_score_
 
 
+def test_the_first_candidate_is_the_network_as_it_stands():
+    space = {"widths": (0.25, 2.0, "log-uniform"), "batch_size": (8, 64, "log-uniform")}
+    search = HyperbandSearchCV(CNNClassifier("mlp", max_epochs=2), space, factor=2, cv=2)
+
+    search.set_params(refit=False, random_state=0).fit(X, y)
+
+    assert search.cv_results_["params"][0] == {"widths": pytest.approx(1.0), "batch_size": 16}
+
+
 def test_a_candidate_that_fails_costs_itself_only():
     search = HyperbandSearchCV(
         Toy(), {"a": [0.7, 1.0]}, resource="max_iter", cv=2, random_state=0, sampler="random"
