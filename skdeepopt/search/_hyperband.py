@@ -64,9 +64,10 @@ class HyperbandSearchCV(JournaledSearch):
     sampler : {"bayes", "random"}, default="bayes"
         "bayes" begins with the estimator's own parameters, as far as the space holds them; None
         and "auto" of a deep estimator count as what they stand for. Three of four of the next
-        candidates are near them, along the axes on which they are on no bound of the space, and the
-        others anywhere; then it draws four of five candidates where a Gaussian process, fitted to
-        the results of all rungs, expects the most improvement. "random" draws all at random.
+        candidates are near them, but for axes on which they are the least that the space allows,
+        and the others anywhere; then it draws four of five candidates where a Gaussian process,
+        fitted to the results of all rungs, expects the most improvement. "random" draws all at
+        random.
     asynchronous : bool, default=False
         Promote whoever is among the best so far when a worker is free, rather than wait for the
         whole rung. No worker idles, but with several of them the result depends on who is first.

@@ -22,8 +22,8 @@ _ANYWHERE_EVERY = 4
 _DEVIATION = 0.15
 _BOUND = 0.01
 """While nothing is known, one in so many is drawn from the whole space, and the others about the
-first candidate, so far off. On a bound it says nothing: a penalty or an augmentation of zero is
-one that nobody has thought of, unlike a learning rate."""
+first candidate, so far off. At the least of a range it says nothing: a penalty, an augmentation or
+a second layer that is not there is one that nobody has thought of, unlike a learning rate."""
 
 _MOST_RESULTS = 400
 """Results that the process is fitted to; its time grows with the third power."""
@@ -144,8 +144,8 @@ class Suggestions:
         """The first candidate itself, most of the others about it, and the rest where they are."""
         if self._first is None:
             return points
-        is_bound = (self._first <= _BOUND) | (self._first >= 1 - _BOUND)
-        centre = np.where(is_bound & ~self._coordinates.is_choice, np.nan, self._first)
+        is_least = (self._first <= _BOUND) & ~self._coordinates.is_choice
+        centre = np.where(is_least, np.nan, self._first)
         near = _but_one_in(_ANYWHERE_EVERY, numbers)
         points[near] = self._coordinates.around(cube[near], centre, _DEVIATION)
         own = (numbers == 0)[:, None] & ~np.isnan(self._first)

@@ -98,12 +98,20 @@ def test_three_of_four_first_candidates_are_near_the_estimators_own_and_the_othe
     assert np.mean(points[~anywhere, 2] == 0.75) > 0.7
 
 
-@pytest.mark.parametrize("bound", [0, 1])
-def test_a_value_on_a_bound_says_nothing_of_what_is_good(bound):
-    points, drawn = suggestions(first={"a": bound}).suggest(0, 20), suggestions().suggest(0, 20)
+def test_the_least_of_a_range_says_nothing_of_what_is_good():
+    points, drawn = suggestions(first={"a": 0}).suggest(0, 20), suggestions().suggest(0, 20)
 
-    assert points[0, 1] == bound
+    assert points[0, 1] == 0
     np.testing.assert_array_equal(points[1:], drawn[1:])
+
+
+def test_the_most_of_a_range_was_meant():
+    points, drawn = suggestions(first={"a": 1}).suggest(0, 300), suggestions().suggest(0, 300)
+
+    anywhere = np.arange(300) % 4 == 3
+    assert points[0, 1] == 1
+    assert np.median(points[~anywhere, 1]) > 0.8
+    np.testing.assert_array_equal(points[anywhere], drawn[anywhere])
 
 
 def test_what_was_found_outweighs_the_estimators_own():
