@@ -21,6 +21,8 @@ from skorch.callbacks import Callback
 
 from skdeepopt.search._resource import EpochFit
 from skdeepopt.search._trial import Trial
+from skdeepopt.space._coordinates import Coordinates
+from skdeepopt.space._present import present_parameters
 
 FACTOR = 3
 
@@ -169,8 +171,8 @@ def optuna_search(problem: Problem) -> dict[str, Any]:
     return _optimized(objective, problem)
 
 
-def optuna_continued(problem: Problem) -> dict[str, Any]:
-    """The same, but training from rung to rung as `HyperbandSearchCV` does."""
+def optuna_from_defaults(problem: Problem) -> dict[str, Any]:
+    """The same with all that helps: the defaults tried first, and training from rung to rung."""
     import optuna
 
     def objective(trial: Any) -> float:
@@ -190,10 +192,20 @@ def optuna_continued(problem: Problem) -> dict[str, Any]:
                 break
         return score
 
-    return _optimized(objective, problem)
+    return _optimized(objective, problem, first=_defaults(problem))
 
 
-def _optimized(objective: Callable[[Any], float], problem: Problem) -> dict[str, Any]:
+def _defaults(problem: Problem) -> dict[str, Any]:
+    """The network's own parameters, as far as the space holds them."""
+    coordinates = Coordinates(SPACE)
+    own = present_parameters(problem.network(), coordinates, len(problem.split[0]))
+    places = zip(coordinates.names, coordinates.point(own), strict=True)
+    return {name: own[name] for name, place in places if not np.isnan(place)}
+
+
+def _optimized(
+    objective: Callable[[Any], float], problem: Problem, first: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Parameters of the best trial that went to its end, when all epochs are spent."""
     import optuna
 
@@ -205,6 +217,8 @@ def _optimized(objective: Callable[[Any], float], problem: Problem) -> dict[str,
         min_resource=problem.rungs[0], max_resource=problem.max_epochs, reduction_factor=FACTOR
     )
     study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
+    if first is not None:
+        study.enqueue_trial(first)
 
     def stop(study: Any, trial: Any) -> None:
         if METER.epochs >= problem.budget:
@@ -219,7 +233,7 @@ def _optimized(objective: Callable[[Any], float], problem: Problem) -> dict[str,
 PEERS = {
     "random": random_search,
     "optuna": optuna_search,
-    "optuna continued": optuna_continued,
+    "optuna from defaults": optuna_from_defaults,
     "skopt": skopt_search,
     "halving": halving_search,
 }

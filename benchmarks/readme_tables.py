@@ -351,7 +351,7 @@ MNIST = "MNIST, one thread: seconds of `fit` until {} %, against the usual tutor
 RATE = "samples a second of training, {}, against skorch's {}"
 PREDICT = "`predict_proba` of 10,000 images against the bare module in one batch loop, {}"
 OURS = ("hyperband", "bayes", "hyperband random", "hyperband asynchronous")
-PEERS = ("random", "random twice", "optuna", "optuna continued", "skopt", "halving")
+PEERS = ("random", "random twice", "optuna", "optuna from defaults", "skopt", "halving")
 SEARCHED = (("digits", "digits"), ("mnist-6000", "6,000 MNIST images"))
 OPTIMIZED = (
     (

@@ -140,7 +140,17 @@ def test_a_search_of_ours_keeps_within_its_budget(name, problem):
     assert 0 < METER.epochs <= problem.budget
 
 
-@pytest.mark.parametrize("name", ["optuna", "optuna continued"])
+def test_the_defaults_that_optuna_begins_with_are_in_the_space(problem):
+    defaults = peers._defaults(problem)
+
+    assert defaults["widths"] == 1.0
+    assert defaults["depth"] == 1
+    assert all(value in SPACE[name] for name, value in defaults.items())
+    # 16, which so few images are trained in, is below the space.
+    assert set(SPACE) - set(defaults) == {"batch_size"}
+
+
+@pytest.mark.parametrize("name", ["optuna", "optuna from defaults"])
 @pytest.mark.slow
 def test_optuna_ends_when_its_epochs_are_spent(name, problem):
     pytest.importorskip("optuna")
