@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Axis", "log_axis", "score_axis"]
+__all__ = ["Axis", "log_axis", "score_axis", "shown_loss"]
 
 MOST_TICKS = 7
 
@@ -62,6 +62,17 @@ def log_axis(values: Sequence[float], start: float, end: float) -> Axis:
     return Axis(low, high, start, end, _decades(low, high), is_log=True)
 
 
+def shown_loss(drop: float) -> float:
+    """How far below the reference a chart goes on, by the drop that is allowed.
+
+    Examples
+    --------
+    >>> shown_loss(0.01), shown_loss(0.001)
+    (0.04, 0.02)
+    """
+    return max(HIGHEST_LOSS * drop, LEAST_LOSS)
+
+
 def score_axis(
     scores: Sequence[float], reference: float | None, drop: float, start: float, end: float
 ) -> Axis:
@@ -79,9 +90,7 @@ def score_axis(
     """
     low, high = min(scores), max(scores)
     if reference is not None:
-        low = max(
-            min(low, reference - 1.5 * drop), reference - max(HIGHEST_LOSS * drop, LEAST_LOSS)
-        )
+        low = max(min(low, reference - 1.5 * drop), reference - shown_loss(drop))
     room = 0.12 * max(high - low, 0.005)
     low, high = min(low, high) - room, high + room
     step = _step((high - low) / (MOST_TICKS - 1))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skdeepopt.report._labels import Box, Obstacle, place_labels
+from skdeepopt.report._page_axis import shown_loss
 from skdeepopt.report._panels import (
     LEAST_SPAN,
     draw_lowest,
@@ -91,7 +92,7 @@ def _frame_costs(axes: Axes, costs: np.ndarray, scores: np.ndarray, label: str) 
 def _frame_scores(
     axes: Axes, scores: np.ndarray, display: ParetoDisplay, lowest: float | None
 ) -> None:
-    front = scores[display.on_front]
+    front = _worth_showing(scores[display.on_front], display)
     ends = [float(front.min()), float(front.max())]
     ends += [] if lowest is None else [lowest]
     ends += [] if display.chosen is None else [_or(scores[display.chosen], ends[0])]
@@ -106,6 +107,15 @@ def _frame_scores(
     axes.set_ylim(low - margin, high + margin)
     axes.set_ylabel(score_label(display.score_name))
     _note_below(axes, int((shown < low).sum()))
+
+
+def _worth_showing(front: np.ndarray, display: ParetoDisplay) -> np.ndarray:
+    """Scores of a front, where a score was asked for without those far below it."""
+    if display.lowest_score is None:
+        return front
+    scale, best = score_scale(display.score_name), float(front.max())
+    drop = max(0.0, best / scale - display.lowest_score)
+    return front[front >= best - scale * shown_loss(drop)]
 
 
 def _note_below(axes: Axes, count: int) -> None:
@@ -161,7 +171,7 @@ def _draw_names(
     axes: Axes, costs: np.ndarray, scores: np.ndarray, display: ParetoDisplay, unit: str
 ) -> None:
     """Write the names of the front, and what was chosen, each beside its marker."""
-    named = _named(display)
+    named = [row for row in _named(display) if scores[row] >= axes.get_ylim()[0]]
     words = [_words(row, costs, scores, display, unit) for row in named]
     rest = [row for row in np.flatnonzero(np.isfinite(costs + scores)) if row not in named]
     _write_beside(

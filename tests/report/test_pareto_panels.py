@@ -125,6 +125,32 @@ def test_what_lies_far_below_is_counted_and_does_not_flatten_the_rest():
     assert axes.get_ylim()[0] > 90
 
 
+def test_a_front_goes_no_further_than_what_was_asked_for_is_near():
+    numbers = {
+        "costs": [300, 1_300, 4_000, 90_000],
+        "scores": [0.58, 0.995, 0.998, 1.0],
+        "names": ["broken", "small", "larger", "dense"],
+        "lowest_score": 0.995,
+        "chosen": 1,
+    }
+
+    axes = drawn(**numbers)
+
+    assert axes.get_ylim()[0] > 97
+    assert "1 candidate below" in texts(axes)
+    assert "broken" not in texts(axes)
+    assert {"larger", "dense"} <= set(texts(axes))
+    assert drawn(**numbers | {"lowest_score": None}).get_ylim()[0] < 58
+
+
+def test_a_chosen_one_is_shown_wherever_it_is():
+    axes = drawn(
+        costs=[300, 90_000], scores=[0.58, 1.0], names=["a", "b"], lowest_score=0.99, chosen=0
+    )
+
+    assert axes.get_ylim()[0] < 58
+
+
 def test_a_single_candidate_has_a_front():
     axes = drawn(costs=[1000], scores=[0.5], names=["only"], deviations=[np.nan])
 
