@@ -199,8 +199,7 @@ def _defaults(problem: Problem) -> dict[str, Any]:
     """The network's own parameters, as far as the space holds them."""
     coordinates = Coordinates(SPACE)
     own = present_parameters(problem.network(), coordinates, len(problem.split[0]))
-    places = zip(coordinates.names, coordinates.point(own), strict=True)
-    return {name: own[name] for name, place in places if not np.isnan(place)}
+    return coordinates.held(own)
 
 
 def _optimized(

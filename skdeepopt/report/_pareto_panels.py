@@ -92,7 +92,7 @@ def _frame_costs(axes: Axes, costs: np.ndarray, scores: np.ndarray, label: str) 
 def _frame_scores(
     axes: Axes, scores: np.ndarray, display: ParetoDisplay, lowest: float | None
 ) -> None:
-    front = _worth_showing(scores[display.on_front], display)
+    front = score_scale(display.score_name) * _worth_showing(display)
     ends = [float(front.min()), float(front.max())]
     ends += [] if lowest is None else [lowest]
     ends += [] if display.chosen is None else [_or(scores[display.chosen], ends[0])]
@@ -109,13 +109,13 @@ def _frame_scores(
     _note_below(axes, int((shown < low).sum()))
 
 
-def _worth_showing(front: np.ndarray, display: ParetoDisplay) -> np.ndarray:
-    """Scores of a front, where a score was asked for without those far below it."""
-    if display.lowest_score is None:
+def _worth_showing(display: ParetoDisplay) -> np.ndarray:
+    """Scores of the front, where a score was asked for without those far below it."""
+    front, lowest = display.scores[display.on_front], display.lowest_score
+    if lowest is None:
         return front
-    scale, best = score_scale(display.score_name), float(front.max())
-    drop = max(0.0, best / scale - display.lowest_score)
-    return front[front >= best - scale * shown_loss(drop)]
+    best = float(front.max())
+    return front[front >= best - shown_loss(max(0.0, best - lowest))]
 
 
 def _note_below(axes: Axes, count: int) -> None:

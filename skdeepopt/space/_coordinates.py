@@ -121,6 +121,22 @@ class Coordinates:
         ]
         return np.array([np.nan if place is None else place for place in at], dtype=np.float64)
 
+    def held(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters of a candidate that lie in the space.
+
+        Parameters
+        ----------
+        parameters : mapping of str to object
+
+        Examples
+        --------
+        >>> from skopt.space import Real
+        >>> Coordinates({"a": Real(0, 1), "b": Real(0, 1)}).held({"a": 0.5, "b": None, "c": 0.5})
+        {'a': 0.5}
+        """
+        places = zip(self.names, self.point(parameters), strict=True)
+        return {name: parameters[name] for name, place in places if not np.isnan(place)}
+
 
 def unseen(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Points that are not among those seen, each once, in their order.

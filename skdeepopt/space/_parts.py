@@ -15,6 +15,8 @@ from skdeepopt.preprocessing._augmenter import ImageAugmenter
 from skdeepopt.space._values import Choice, Part, Range
 
 __all__ = [
+    "OWN_DEPTH",
+    "OWN_WIDTHS",
     "augmenter_parts",
     "cnn_parts",
     "decay_part",
@@ -26,6 +28,9 @@ __all__ = [
     "smoothing_part",
     "with_present",
 ]
+
+OWN_WIDTHS, OWN_DEPTH = 1.0, 1
+"""What None stands for: the architecture's own widths, once, and one repeat of each stage."""
 
 _UNDECAYED = (1e-5, 1e-2)
 """Weight decays where the present one is none."""
@@ -198,13 +203,14 @@ def _training_parts(estimator: Any) -> Iterator[Part]:
 
 
 def _widths_part(estimator: Any) -> Part:
-    wide = 1.0 if estimator.widths is None else check_real(estimator, "widths", inclusive=False)
+    is_own = estimator.widths is None
+    wide = OWN_WIDTHS if is_own else check_real(estimator, "widths", inclusive=False)
     grid = (wide, _rounded(wide / 2), _rounded(wide * 2))
     return Part("widths", Range(grid[1], grid[2], log=True), grid, rank=1)
 
 
 def _depth_part(name: str, depth: int | None) -> Part:
-    deep = int(depth or 1)
+    deep = int(depth or OWN_DEPTH)
     return Part(name, Range(max(1, deep - 1), deep + 1, integer=True), (deep, deep + 1), rank=4)
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from skdeepopt.estimators._base import DeepEstimator
 from skdeepopt.estimators._cnn import _CNN
-from skdeepopt.estimators._samples import auto_batch_size
 from skdeepopt.nets._registry import ARCHITECTURES
 from skdeepopt.space._coordinates import Coordinates
+from skdeepopt.space._parts import OWN_DEPTH, OWN_WIDTHS, is_named
 
 __all__ = ["present_parameters"]
 
@@ -37,10 +34,8 @@ def present_parameters(estimator: Any, coordinates: Coordinates, n_samples: int)
     1.0
     """
     own: dict[str, Any] = estimator.get_params()
-    places = zip(coordinates.names, coordinates.point(own), strict=True)
-    missing = {name for name, place in places if np.isnan(place)}
-    meant = {n: value for n, value in _meant(estimator, own, n_samples) if n in missing}
-    return own | meant
+    meant = {n: v for n, v in _meant(estimator, own, n_samples) if n in coordinates.names}
+    return own | meant | coordinates.held(own)
 
 
 def _meant(estimator: Any, parameters: dict[str, Any], n_samples: int) -> Iterator[tuple[str, Any]]:
@@ -50,15 +45,14 @@ def _meant(estimator: Any, parameters: dict[str, Any], n_samples: int) -> Iterat
             continue
         prefix = f"{name}__" if name else ""
         if part.batch_size == "auto":
-            yield f"{prefix}batch_size", auto_batch_size(n_samples)
+            yield f"{prefix}batch_size", part._batch_size(n_samples, fits=False)
         if isinstance(part, _CNN):
             yield from _of_network(part, prefix)
 
 
 def _of_network(estimator: _CNN, prefix: str) -> Iterator[tuple[str, Any]]:
     if estimator.widths is None:
-        yield f"{prefix}widths", 1.0
+        yield f"{prefix}widths", OWN_WIDTHS
     network = ARCHITECTURES.get(estimator.architecture)
-    accepted = inspect.signature(network).parameters if network else {}
-    if estimator.depth is None and "depth" in accepted:
-        yield f"{prefix}depth", accepted["depth"].default
+    if estimator.depth is None and network is not None and is_named(network, "depth"):
+        yield f"{prefix}depth", OWN_DEPTH

@@ -31,6 +31,7 @@ def test_what_is_left_to_the_network_is_what_the_network_makes_of_it():
 
 def test_batches_are_those_of_so_many_samples():
     assert present(CNNClassifier(), n_samples=800)["batch_size"] == 16
+    assert present(CNNClassifier(), n_samples=10)["batch_size"] == 10
 
 
 def test_what_the_user_has_set_stays():
