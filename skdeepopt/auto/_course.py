@@ -47,6 +47,9 @@ _MOST_BASELINES = 3
 
 _USUAL_EPOCHS = 10
 
+_LEADING = 2
+"""Branches, the most promising, that go on in every round; the others in each second one."""
+
 _STEPS = 1_100
 _MOST_STRETCH = 3.0
 """Steps of a training, below which cuts get as many times more, up to three. Digits packed to
@@ -268,9 +271,12 @@ class Course:
             objective=self.objective,
             techniques=self.techniques,
         )
-        left = self._n_choices
-        while branches and left > 0 and self._budget.left > 0:
-            left -= self._round(branches, left)
+        left, leading = self._n_choices, branches[:_LEADING]
+        for at in itertools.count():
+            due = [each for each in branches if each in leading or at % 2]
+            if not branches or left <= 0 or self._budget.left <= 0:
+                return
+            left -= self._round(branches, due, left)
             if isinstance(self.objective, str):
                 # A callable may prefer a model that others beat in everything.
                 self.trials.forget_beaten()
@@ -282,10 +288,10 @@ class Course:
         own = [base for base in self.bases if base[1].kind == "base"]
         return max(own, key=lambda base: _or_least(base[0].row.accuracy))[1]
 
-    def _round(self, branches: list[Branch], most: int) -> int:
-        """One step of each branch, side by side; those that end are taken out."""
+    def _round(self, branches: list[Branch], due: list[Branch], most: int) -> int:
+        """One step of each that is due, side by side; branches that end are taken out."""
         asked = []
-        for branch in list(branches):
+        for branch in due:
             recipes = branch.proposed()
             if not recipes:
                 branches.remove(branch)
