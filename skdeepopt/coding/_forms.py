@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from skdeepopt.coding._codes import MAX_SPREAD, CodesPlan, reach_of, read_codes, read_reach
-from skdeepopt.coding._planes import read_planes, write_planes
+from skdeepopt.coding._planes import PlanesPlan, read_planes
 from skdeepopt.coding._range_coder import CodeCounter, RangeReader, SymbolSink, number_bits
 from skdeepopt.coding._stored import LAYOUTS, NumberLayout, StoredTensor
 from skdeepopt.coding._values import distinct, grid_of, grid_patterns, whole_codes
@@ -87,9 +87,8 @@ def _forms(array: StoredTensor, context: Context) -> list[Form]:
         return [_Constant(int(patterns[0]), layout)]
     tensor = patterns.reshape(array.shape)
     zeros = ZeroFlags.of(tensor != 0)
-    forms: list[Form] = [_Sparse(tensor, layout, zeros)]
-    if zeros.matrix.all():
-        forms = [_Planes(patterns, layout)]
+    planes = PlanesPlan.of(patterns[patterns != 0], layout)
+    forms: list[Form] = [_Planes(planes) if zeros.matrix.all() else _Sparse(zeros, planes)]
     codes = None if layout.is_float else whole_codes(tensor, array.dtype)
     if codes is not None:
         return [*forms, _Whole(_reaching(codes, zeros))]
@@ -190,26 +189,24 @@ class _Listed(_CodesForm):
 class _Planes(Form):
     """Numbers of many different values."""
 
-    patterns: np.ndarray
-    layout: NumberLayout
+    plan: PlanesPlan
 
     def write(self, sink: SymbolSink) -> None:
         sink.uniform(_PLANES, _FORM_BITS)
-        write_planes(self.patterns, self.layout, sink)
+        self.plan.write(sink)
 
 
 @dataclass(frozen=True)
 class _Sparse(Form):
     """Zeros, and numbers of many different values."""
 
-    tensor: np.ndarray
-    layout: NumberLayout
     zeros: ZeroFlags
+    plan: PlanesPlan
 
     def write(self, sink: SymbolSink) -> None:
         sink.uniform(_SPARSE, _FORM_BITS)
         self.zeros.write(sink)
-        write_planes(self.tensor[self.tensor != 0], self.layout, sink)
+        self.plan.write(sink)
 
 
 def read_form(
@@ -318,8 +315,8 @@ _READERS: Final[
 def _write_codebook(others: np.ndarray, sink: SymbolSink) -> None:
     steps = np.diff(others.astype(np.uint64), prepend=np.uint64(0)) - np.uint64(1)
     least = max(0, int(steps.max()).bit_length() - 23)
-    shifts = range(least, 2**_SHIFT_BITS)
-    shift = min(shifts, key=lambda shift: number_bits(steps, shift).sum())
+    shifts = np.arange(least, 2**_SHIFT_BITS, dtype=np.uint64)
+    shift = int(shifts[np.argmin(number_bits(steps, shifts[:, None]).sum(axis=1))])
     sink.numbers(others.size, 2)
     sink.uniform(shift, _SHIFT_BITS)
     sink.numbers(steps, shift)

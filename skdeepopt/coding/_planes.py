@@ -7,15 +7,16 @@ random, and stay as they are where a table would not pay. A sign goes below the 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from skdeepopt.coding._range_coder import CodeCounter, RangeReader, SymbolSink
 from skdeepopt.coding._stored import NumberLayout
-from skdeepopt.coding._tables import choose_table, read_table
+from skdeepopt.coding._tables import FrequencyTable, choose_table, read_table
 
-__all__ = ["read_planes", "write_planes"]
+__all__ = ["Plane", "PlanesPlan", "read_planes"]
 
 _BYTE: Final = 8
 
@@ -23,21 +24,80 @@ _WORTH: Final = 0.98
 """A table is used where it leaves less than this of the bits, because flat ones are read faster."""
 
 
-def write_planes(patterns: np.ndarray, layout: NumberLayout, sink: SymbolSink) -> None:
-    """Hand numbers to a sink, given as their bits."""
-    rotated = _rotated(patterns, 1) if layout.is_float else patterns
-    for low, width in _planes(layout):
-        plane = rotated >> low & (1 << width) - 1
-        is_flat = _is_flat(plane, width)
-        sink.uniform(is_flat, 1)
-        if not is_flat:
-            _write_table(plane, sink)
-            continue
+@dataclass(frozen=True)
+class PlanesPlan:
+    """How numbers, given as their bits, are written plane by plane.
+
+    Parameters
+    ----------
+    planes : tuple of Plane
+    """
+
+    planes: tuple[Plane, ...]
+
+    @classmethod
+    def of(cls, patterns: np.ndarray, layout: NumberLayout) -> PlanesPlan:
+        """Plan with a table wherever one pays; at least one number."""
+        rotated = _rotated(patterns, 1) if layout.is_float else patterns
+        return cls(
+            tuple(
+                Plane.of(rotated >> low & (1 << width) - 1, width) for low, width in _planes(layout)
+            )
+        )
+
+    def write(self, sink: SymbolSink) -> None:
+        """Hand the numbers to a sink."""
+        for plane in self.planes:
+            sink.uniform(plane.table is None, 1)
+            plane.write(sink)
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Some bits of each number.
+
+    Parameters
+    ----------
+    numbers : ndarray of unsigned integers
+        Those bits, lowest first.
+    width : int
+        How many.
+    table : FrequencyTable or None
+        From the least number up; None leaves the bits as they are.
+    """
+
+    numbers: np.ndarray
+    width: int
+    table: FrequencyTable | None
+
+    @classmethod
+    def of(cls, numbers: np.ndarray, width: int) -> Plane:
+        """Plane with a table where that saves enough."""
+        most_bits = _WORTH * width * numbers.size
+        counts = np.bincount((numbers - numbers.min()).astype(np.int64))
+        occurring = counts[counts > 0]
+        entropy = float(occurring @ np.log2(numbers.size / occurring))
+        # A table takes a bit or more for each number between the least and the most.
+        if entropy + (len(counts) if len(counts) > 1 else 0) > most_bits:
+            return cls(numbers, width, None)
+        plane, counter = cls(numbers, width, choose_table(counts)), CodeCounter()
+        plane.write(counter)
+        return plane if counter.total <= most_bits else cls(numbers, width, None)
+
+    def write(self, sink: SymbolSink) -> None:
+        """Hand the table, if there is one, and the numbers to a sink."""
+        if self.table is not None:
+            first = self.numbers.min()
+            sink.numbers([int(first), int(self.numbers.max()) - int(first)], shift=4)
+            self.table.write(sink)
+            with sink.part("values"):
+                sink.symbols(self.numbers - first, self.table.frequencies)
+            return
         with sink.part("values"):
-            if width == _BYTE:
-                sink.flat(plane.astype(np.uint8))
+            if self.width == _BYTE:
+                sink.flat(self.numbers.astype(np.uint8))
             else:
-                sink.uniform(plane, width)
+                sink.uniform(self.numbers, self.width)
 
 
 def read_planes(reader: RangeReader, count: int, layout: NumberLayout) -> np.ndarray:
@@ -66,30 +126,6 @@ def _planes(layout: NumberLayout) -> Iterator[tuple[int, int]]:
 def _rotated(patterns: np.ndarray, count: int) -> np.ndarray:
     """Bits moved up by so many places, and those at the top to the bottom."""
     return patterns << count | patterns >> 8 * patterns.dtype.itemsize - count
-
-
-def _is_flat(plane: np.ndarray, width: int) -> bool:
-    """Whether a table would save too little."""
-    most_bits = _WORTH * width * plane.size
-    counts = np.bincount((plane - plane.min()).astype(np.int64))
-    occurring = counts[counts > 0]
-    entropy = float(occurring @ np.log2(plane.size / occurring))
-    # A table takes a bit or more for each number between the least and the most.
-    if entropy + (len(counts) if len(counts) > 1 else 0) > most_bits:
-        return True
-    counter = CodeCounter()
-    _write_table(plane, counter)
-    return counter.total > most_bits
-
-
-def _write_table(plane: np.ndarray, sink: SymbolSink) -> None:
-    first, last = int(plane.min()), int(plane.max())
-    sink.numbers([first, last - first], shift=4)
-    symbols = plane - plane.dtype.type(first)
-    table = choose_table(np.bincount(symbols.astype(np.int64), minlength=last - first + 1))
-    table.write(sink)
-    with sink.part("values"):
-        sink.symbols(symbols, table.frequencies)
 
 
 def _read_table(reader: RangeReader, count: int, width: int) -> np.ndarray:

@@ -76,7 +76,7 @@ def interval_bits(frequencies: np.ndarray) -> np.ndarray:
     return bits
 
 
-def number_bits(numbers: np.ndarray, shift: int = 0) -> np.ndarray:
+def number_bits(numbers: np.ndarray, shift: int | np.ndarray = 0) -> np.ndarray:
     """Bits that :meth:`SymbolSink.numbers` takes for each of the numbers, but for rounding."""
     return 2 * _length(np.asarray(numbers) >> shift) + 1 + shift
 

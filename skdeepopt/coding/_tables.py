@@ -63,7 +63,7 @@ class FrequencyTable:
             sink.uniform(self.numbers[1], _DROP_BITS)
             return
         steps = _zigzag(np.diff(self.numbers, prepend=0))
-        shift = int(np.argmin([number_bits(steps, int(shift)).sum() for shift in _SHIFTS]))
+        shift = int(np.argmin(_bits_by_shift(steps)))
         sink.uniform(shift, 2)
         sink.numbers(steps, shift)
 
@@ -113,8 +113,13 @@ def _total_bits(table: FrequencyTable, counts: np.ndarray) -> float:
     side = _SLOPE_BITS + _DROP_BITS
     if table.kind != _GEOMETRIC:
         steps = _zigzag(np.diff(table.numbers, prepend=0))
-        side = 2 + min(int(number_bits(steps, int(shift)).sum()) for shift in _SHIFTS)
+        side = 2 + int(_bits_by_shift(steps).min())
     return float(side + counts @ table.lengths)
+
+
+def _bits_by_shift(steps: np.ndarray) -> np.ndarray:
+    """Bits of all steps together, with each shift."""
+    return number_bits(steps, _SHIFTS[:, None]).sum(axis=1)
 
 
 def _levelled(counts: np.ndarray, kind: int) -> FrequencyTable:
