@@ -42,11 +42,21 @@ def fitted_has(name: str) -> Callable[[Any], bool]:
     return check
 
 
+_ANSWERS = {"predict", "predict_proba", "decision_function", "score", "_answer", "_offers"}
+
+
 class DeepWrapper(MetaEstimatorMixin, BaseEstimator):
     """Answers through ``estimator_``, a fitted deep estimator, and is one itself."""
 
     estimator: Any
     estimator_: Any
+    _passes_on = True
+    """Whether ``estimator_`` answers everything as it stands, so that others may ask it at once."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        nearer = cls.__mro__[: cls.__mro__.index(DeepWrapper)]
+        cls._passes_on = not any(_ANSWERS & vars(each).keys() for each in nearer)
 
     @property
     def module_(self) -> nn.Module:
@@ -186,13 +196,24 @@ class DeepWrapper(MetaEstimatorMixin, BaseEstimator):
 
     def _offers(self, method: str) -> bool:
         """Whether the fitted estimator has a method, or else the one to be fitted."""
-        return hasattr(getattr(self, "estimator_", self.estimator), method)
+        return hasattr(self._answering or self.estimator, method)
 
     def _answer(self, method: str, X: Any) -> np.ndarray:
         """What a method of the fitted estimator answers."""
         self._check_fitted()
-        answers: np.ndarray = getattr(self.estimator_, method)(X)
+        answers: np.ndarray = getattr(self._answering, method)(X)
         return answers
+
+    @property
+    def _answering(self) -> Any:
+        """The fitted estimator that answers, past all wrappers that pass on; None before ``fit``.
+
+        Asked one by one, they take longer than a small network.
+        """
+        inner = self.__dict__.get("estimator_")
+        while inner is not None and getattr(type(inner), "_passes_on", False):
+            inner = inner.estimator_
+        return inner
 
     def _check_fitted(self) -> None:
         """At a glance; scikit-learn's check takes longer than a small network."""

@@ -247,3 +247,22 @@ def test_a_skorch_net_takes_no_weights(X, y):
 
     with pytest.raises(ValueError, match="no sample_weight"):
         PrunedEstimator(FrozenEstimator(net)).fit(X, y, sample_weight=np.ones(60))
+
+
+def test_wrappers_in_wrappers_answer_as_the_innermost(base, X, y):
+    inner = PrunedEstimator(FrozenEstimator(base), **QUICK).fit(X, y)
+    outer = PrunedEstimator(FrozenEstimator(inner), pruning_ratio=0.0, finetune_epochs=0).fit(X, y)
+
+    assert outer._answering is outer.estimator_.estimator_
+    np.testing.assert_array_equal(outer.decision_function(X), inner.decision_function(X))
+
+
+def test_a_wrapper_that_answers_itself_is_asked(base, X, y):
+    class Contrary(PrunedEstimator):
+        def predict(self, X):
+            return super().predict(X)[::-1]
+
+    inner = Contrary(FrozenEstimator(base), **QUICK).fit(X, y)
+    outer = PrunedEstimator(FrozenEstimator(inner), pruning_ratio=0.0, finetune_epochs=0).fit(X, y)
+
+    np.testing.assert_array_equal(outer.predict(X), inner.predict(X))
