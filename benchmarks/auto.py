@@ -68,14 +68,14 @@ class Row:
 
 
 ROWS = {
-    # The package's source has seen MNIST, so that nothing is transferred there. On the images held
-    # out, tuning is 0.2 to 0.3 points better than the baseline, and the drop counts from there.
+    # The package's source has seen MNIST, so that nothing is transferred there. A quarter of the
+    # 0.2 points is left for what 6,000 images that have chosen do not tell.
     "mnist": Row(
         "mnist",
         {**LENET5, "max_epochs": 15},
         {
-            "time_budget": 1_140,
-            "max_accuracy_drop": 0.004,
+            "time_budget": 900,
+            "max_accuracy_drop": 0.0015,
             "validation_fraction": 0.1,
             "techniques": ["tuning", "distillation", "pruning", "quantization", "packing"],
             "n_jobs": 2,

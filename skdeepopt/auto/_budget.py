@@ -19,7 +19,7 @@ _GUESSES = {
     "quick": 1.0,
     "base": 1.0,
     "transferred": 3.0,
-    "packed": 3.0,
+    "packed": 2.0,
     "pruned": 1.5,
     "distilled": 1.5,
     "quantized by training": 3.0,
