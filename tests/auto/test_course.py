@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn.frozen import FrozenEstimator
 
 from skdeepopt import CNNClassifier, NeuralClassifier, PackedEstimator, PrunedEstimator
+from skdeepopt.auto import _course
 from skdeepopt.auto._bases import (
     base_recipe,
     own_prefix,
@@ -16,9 +19,11 @@ from skdeepopt.auto._bases import (
 )
 from skdeepopt.auto._branches import Base, branches_for
 from skdeepopt.auto._budget import Budget
+from skdeepopt.auto._course import Course
 from skdeepopt.auto._recipes import Recipe, made, shell_of
 from skdeepopt.auto._rows import AutoRow
 from skdeepopt.auto._split import divided
+from skdeepopt.auto._trials import Trial
 
 SHORT = {"max_epochs": 2, "random_state": 0, "device": "cpu"}
 DIGITS = np.arange(10)
@@ -210,3 +215,83 @@ def test_no_pass_is_left_when_the_time_is_over():
 
     assert budget.left < 0
     assert budget.passes_left("base") == 0
+
+
+class Heard:
+    """Trials that carry nothing out."""
+
+    budget = SimpleNamespace(left=1.0)
+    parts = SimpleNamespace(
+        training=SimpleNamespace(n_samples=60), validation=SimpleNamespace(n_samples=600)
+    )
+
+    def expect(self, least):
+        self.least = least
+
+    def run(self, recipes):
+        return [Trial(recipe, row_of(recipe.name), None) for recipe in recipes]
+
+    def forget_beaten(self):
+        pass
+
+
+def course(techniques=()):
+    own = CNNClassifier(**SHORT)
+    found = Course(own, Heard(), "bytes", frozenset(techniques), 0.1, "onnxruntime", 0)
+    found.own = base_recipe(own, "")
+    return found
+
+
+def trial(recipe, name, accuracy, model=None):
+    return Trial(recipe, replace(row_of(name), accuracy=accuracy), model)
+
+
+def test_accuracy_is_lost_from_what_was_given_once_it_had_its_training():
+    found = course()
+
+    for recipe, name, accuracy in (
+        (found.own, "base", 0.8),
+        (replace(found.own, name="tuned"), "tuned", 0.9),
+    ):
+        found._note_base(trial(recipe, name, accuracy), recipe)
+
+    assert found.baseline == "base"
+    assert found.trials.least == pytest.approx(0.7)
+    assert found._best_base()[0].row.name == "tuned"
+
+
+def test_accuracy_is_lost_from_the_best_network_where_the_time_was_short():
+    found = course()
+
+    for name, accuracy in (("base, 1 epochs", 0.5), ("tuned", 0.9), ("transferred", 0.8)):
+        recipe = replace(found.own, name=name)
+        found._note_base(trial(recipe, name, accuracy), recipe)
+
+    assert found.baseline == "tuned"
+    assert found.trials.least == pytest.approx(0.8)
+
+
+def test_what_promises_most_goes_on_in_every_round(trained, monkeypatch):
+    asked = []
+
+    class Patient:
+        def __init__(self, name, n_rounds):
+            self.name, self.left = name, n_rounds
+
+        def proposed(self):
+            self.left -= 1
+            asked.append(self.name)
+            return [Recipe(self.name, "base", "base", None)] if self.left >= 0 else []
+
+        def tell(self, recipe, row, model):
+            pass
+
+    found = course()
+    found._note_base(trial(found.own, "base", 0.8, trained), found.own)
+    monkeypatch.setattr(
+        _course, "branches_for", lambda *_, **__: [Patient(n, 3) for n in ("a", "b", "c")]
+    )
+
+    found._compress(*found._best_base())
+
+    assert "".join(asked) == "ab" + "abc" + "ab" + "abc" + "c" + "c"
