@@ -264,7 +264,8 @@ def _optimized(results: Record) -> str:
         f"({figures['file_bytes_ratio']['min']:.0f}x at least), latency "
         f"{figures['latency_ms_ratio']['mean']:.1f}x lower "
         f"({figures['latency_ms_ratio']['min']:.1f}x at least), "
-        f"{_plus_minus(figures['points_lost'], 2)} points lost ({after['accuracy']['n']} seeds); "
+        f"{_plus_minus(figures['points_lost'], 2)} points lost "
+        f"({figures['points_lost']['max']:.2f} at most, {after['accuracy']['n']} seeds); "
         f"error {_error(before['accuracy'])} before, {_error(after['accuracy'])} after; "
         f"{after['seconds']['mean']:.0f} s"
     )
