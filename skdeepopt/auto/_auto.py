@@ -46,8 +46,7 @@ class AutoOptimizer(DeepWrapper):
         The baseline, and what everything is made of. None is ``CNNClassifier()``. A
         frozen one is only made smaller and faster. It is never changed.
     max_accuracy_drop : float, default=0.005
-        Accuracy, or R2, that may be lost on the validation part against `estimator` as it was
-        given; against the best network found where the time did not suffice for its training.
+        Accuracy, or R2, that may be lost on the validation part against the tuned baseline.
     objective : {"bytes", "latency", "train_time"} or callable, default="bytes"
         What shall be small: the model file, the time of ``predict`` on one sample, or the time of
         all trainings that lead to the model. A callable takes a row of ``trials_frame_`` as a
@@ -83,8 +82,7 @@ class AutoOptimizer(DeepWrapper):
     best_estimator_, estimator_ : fitted deep estimator
         The model that was chosen, and that answers; ``skdeepopt.save`` takes it.
     best_row_, baseline_ : dict
-        Figures of the chosen model, and of the one that `max_accuracy_drop` counts from, as in
-        ``trials_frame_``.
+        Figures of the chosen model and of the tuned baseline, as in ``trials_frame_``.
     rows_ : list of dict
         Those of all candidates.
     front_models_ : dict of str to fitted deep estimator
