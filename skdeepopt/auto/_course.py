@@ -273,9 +273,9 @@ class Course:
         )
         left, leading = self._n_choices, branches[:_LEADING]
         for at in itertools.count():
-            due = [each for each in branches if each in leading or at % 2]
             if not branches or left <= 0 or self._budget.left <= 0:
                 return
+            due = [each for each in branches if each in leading or at % 2]
             left -= self._round(branches, due, left)
             if isinstance(self.objective, str):
                 # A callable may prefer a model that others beat in everything.

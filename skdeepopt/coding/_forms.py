@@ -15,7 +15,7 @@ import numpy as np
 
 from skdeepopt.coding._codes import MAX_SPREAD, CodesPlan, reach_of, read_codes, read_reach
 from skdeepopt.coding._planes import PlanesPlan, read_planes
-from skdeepopt.coding._range_coder import CodeCounter, RangeReader, SymbolSink, number_bits
+from skdeepopt.coding._range_coder import CodeCounter, RangeReader, SymbolSink, bits_by_shift
 from skdeepopt.coding._stored import LAYOUTS, NumberLayout, StoredTensor
 from skdeepopt.coding._values import distinct, grid_of, grid_patterns, whole_codes
 from skdeepopt.coding._zeros import ZeroFlags, read_flags
@@ -316,7 +316,7 @@ def _write_codebook(others: np.ndarray, sink: SymbolSink) -> None:
     steps = np.diff(others.astype(np.uint64), prepend=np.uint64(0)) - np.uint64(1)
     least = max(0, int(steps.max()).bit_length() - 23)
     shifts = np.arange(least, 2**_SHIFT_BITS, dtype=np.uint64)
-    shift = int(shifts[np.argmin(number_bits(steps, shifts[:, None]).sum(axis=1))])
+    shift = int(shifts[np.argmin(bits_by_shift(steps, shifts))])
     sink.numbers(others.size, 2)
     sink.uniform(shift, _SHIFT_BITS)
     sink.numbers(steps, shift)

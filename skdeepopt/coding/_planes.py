@@ -59,7 +59,7 @@ class Plane:
     Parameters
     ----------
     numbers : ndarray of unsigned integers
-        Those bits, lowest first.
+        Those bits.
     width : int
         How many.
     table : FrequencyTable or None
@@ -73,22 +73,22 @@ class Plane:
     @classmethod
     def of(cls, numbers: np.ndarray, width: int) -> Plane:
         """Plane with a table where that saves enough."""
-        most_bits = _WORTH * width * numbers.size
+        flat, most_bits = cls(numbers, width, None), _WORTH * width * numbers.size
         counts = np.bincount((numbers - numbers.min()).astype(np.int64))
         occurring = counts[counts > 0]
         entropy = float(occurring @ np.log2(numbers.size / occurring))
         # A table takes a bit or more for each number between the least and the most.
         if entropy + (len(counts) if len(counts) > 1 else 0) > most_bits:
-            return cls(numbers, width, None)
+            return flat
         plane, counter = cls(numbers, width, choose_table(counts)), CodeCounter()
         plane.write(counter)
-        return plane if counter.total <= most_bits else cls(numbers, width, None)
+        return plane if counter.total <= most_bits else flat
 
     def write(self, sink: SymbolSink) -> None:
         """Hand the table, if there is one, and the numbers to a sink."""
         if self.table is not None:
             first = self.numbers.min()
-            sink.numbers([int(first), int(self.numbers.max()) - int(first)], shift=4)
+            sink.numbers([int(first), len(self.table.frequencies) - 1], shift=4)
             self.table.write(sink)
             with sink.part("values"):
                 sink.symbols(self.numbers - first, self.table.frequencies)

@@ -25,6 +25,7 @@ __all__ = [
     "RangeReader",
     "RangeWriter",
     "SymbolSink",
+    "bits_by_shift",
     "interval_bits",
     "number_bits",
     "read_varint",
@@ -79,6 +80,12 @@ def interval_bits(frequencies: np.ndarray) -> np.ndarray:
 def number_bits(numbers: np.ndarray, shift: int | np.ndarray = 0) -> np.ndarray:
     """Bits that :meth:`SymbolSink.numbers` takes for each of the numbers, but for rounding."""
     return 2 * _length(np.asarray(numbers) >> shift) + 1 + shift
+
+
+def bits_by_shift(numbers: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Bits that all the numbers take together, with each of the shifts, of the same type."""
+    bits: np.ndarray = number_bits(numbers, shifts[:, None]).sum(axis=1)
+    return bits
 
 
 class _Sink:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from skdeepopt.coding._range_coder import RangeReader, SymbolSink, interval_bits, number_bits
+from skdeepopt.coding._range_coder import RangeReader, SymbolSink, bits_by_shift, interval_bits
 
 __all__ = ["EIGHTHS", "TOTAL_BITS", "FrequencyTable", "choose_table", "read_table"]
 
@@ -63,7 +63,7 @@ class FrequencyTable:
             sink.uniform(self.numbers[1], _DROP_BITS)
             return
         steps = _zigzag(np.diff(self.numbers, prepend=0))
-        shift = int(np.argmin(_bits_by_shift(steps)))
+        shift = int(np.argmin(bits_by_shift(steps, _SHIFTS)))
         sink.uniform(shift, 2)
         sink.numbers(steps, shift)
 
@@ -113,13 +113,8 @@ def _total_bits(table: FrequencyTable, counts: np.ndarray) -> float:
     side = _SLOPE_BITS + _DROP_BITS
     if table.kind != _GEOMETRIC:
         steps = _zigzag(np.diff(table.numbers, prepend=0))
-        side = 2 + int(_bits_by_shift(steps).min())
+        side = 2 + int(bits_by_shift(steps, _SHIFTS).min())
     return float(side + counts @ table.lengths)
-
-
-def _bits_by_shift(steps: np.ndarray) -> np.ndarray:
-    """Bits of all steps together, with each shift."""
-    return number_bits(steps, _SHIFTS[:, None]).sum(axis=1)
 
 
 def _levelled(counts: np.ndarray, kind: int) -> FrequencyTable:

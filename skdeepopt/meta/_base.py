@@ -210,8 +210,8 @@ class DeepWrapper(MetaEstimatorMixin, BaseEstimator):
 
         Asked one by one, they take longer than a small network.
         """
-        inner = self.__dict__.get("estimator_")
-        while inner is not None and getattr(type(inner), "_passes_on", False):
+        inner: Any = self.__dict__.get("estimator_")
+        while getattr(type(inner), "_passes_on", False):
             inner = inner.estimator_
         return inner
 
