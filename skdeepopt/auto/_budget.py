@@ -51,6 +51,8 @@ class Budget:
     seconds: float
     began: float = field(default_factory=time.perf_counter)
     rates: dict[str, float] = field(default_factory=dict)
+    reserved: float = 0.0
+    """Seconds for what comes after the search."""
 
     @property
     def spent(self) -> float:
@@ -59,7 +61,31 @@ class Budget:
 
     @property
     def left(self) -> float:
-        """Seconds, less those for the last measurements."""
+        """Seconds, less those for what comes after the search and for the last measurements."""
+        return self._in_all - self.reserved
+
+    def suffices_for(self, seconds: float) -> bool:
+        """Whether there is time for a last training.
+
+        Parameters
+        ----------
+        seconds : float
+            That it is expected to take.
+        """
+        return _MARGIN * seconds <= self._in_all
+
+    def reserve(self, seconds: float) -> None:
+        """Keep time free for a last training.
+
+        Parameters
+        ----------
+        seconds : float
+            That it is expected to take.
+        """
+        self.reserved = _MARGIN * seconds
+
+    @property
+    def _in_all(self) -> float:
         return self.seconds - min(_RESERVE * self.seconds, _MOST_RESERVED) - self.spent
 
     def passes_left(self, kind: str, share: float = 1.0) -> float:

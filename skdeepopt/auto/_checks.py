@@ -37,6 +37,7 @@ def check_auto(optimizer: Any) -> None:
     check_real(optimizer, "time_budget", inclusive=False)
     check_ratio(optimizer, "validation_fraction", low_inclusive=False)
     techniques_of(optimizer)
+    _check_refit(optimizer)
     if optimizer.engine != "auto":
         check_engine(optimizer.engine, owner=f"{owner}.engine")
     _check_n_jobs(optimizer)
@@ -108,6 +109,15 @@ def _check_drop(optimizer: Any) -> None:
             f"{type(optimizer).__name__}.max_accuracy_drop is a share of the answers, in [0, 1] "
             f"for a classifier, not {drop:g}. Did you mean {drop / 100:g}?"
         )
+
+
+def _check_refit(optimizer: Any) -> None:
+    refit = optimizer.refit
+    if isinstance(refit, (bool, np.bool_)) or (isinstance(refit, str) and refit == "auto"):
+        return
+    error = ValueError if isinstance(refit, str) else TypeError
+    slip = did_you_mean(refit, ["auto"])
+    raise error(f"{type(optimizer).__name__}.refit is True, False or 'auto', not {refit!r}.{slip}")
 
 
 def _check_n_jobs(optimizer: Any) -> None:

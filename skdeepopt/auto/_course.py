@@ -19,7 +19,9 @@ from skdeepopt.auto._bases import (
     tuning_candidates,
 )
 from skdeepopt.auto._branches import Base, Branch, branches_for
+from skdeepopt.auto._ranking import Ranking
 from skdeepopt.auto._recipes import Recipe
+from skdeepopt.auto._refit import refit_seconds
 from skdeepopt.auto._trials import Trial, Trials
 from skdeepopt.estimators._samples import auto_batch_size
 from skdeepopt.meta._base import innermost, seeded
@@ -73,6 +75,8 @@ class Course:
     max_drop : float
     engine : str
     seed : int
+    is_refit : bool
+        Whether to keep time free to fit what is chosen again.
     """
 
     estimator: Any
@@ -82,9 +86,13 @@ class Course:
     max_drop: float
     engine: str
     seed: int
+    is_refit: bool
     bases: list[tuple[Trial, Recipe]] = field(default_factory=list)
     baseline: str = ""
     """Name of the row that the others are compared with."""
+
+    def __post_init__(self) -> None:
+        self.ranking = Ranking(self.trials.parts.validation)
 
     def run(self) -> None:
         """Try everything that there is time for."""
@@ -163,11 +171,21 @@ class Course:
         self.bases.append((trial, recipe))
         if recipe.kind != "transferred":
             self.baseline = self._best_base()[0].row.name
-        best = max((t.row.accuracy for t, _ in self.bases), default=math.nan)
-        self.trials.expect(best - self.max_drop - _SOUND)
+        self.trials.expect(self._best_base()[0].row.accuracy - self.max_drop - _SOUND)
+        self._reserve()
+
+    def _reserve(self) -> None:
+        """Keep time free to train anew what would be chosen now."""
+        if self.is_refit:
+            chosen = self.trials.chosen(self.objective, owner="AutoOptimizer")
+            self._budget.reserve(refit_seconds(chosen, self.trials.parts))
 
     def _best_base(self) -> tuple[Trial, Recipe]:
-        return max(self.bases, key=lambda base: _or_least(base[0].row.accuracy))
+        return self._best_of(self.bases)
+
+    def _best_of(self, bases: list[tuple[Trial, Recipe]]) -> tuple[Trial, Recipe]:
+        order = self.ranking.best_first([trial for trial, _ in bases])
+        return bases[order[0] if order else 0]
 
     def _tune(self, prefix: str) -> None:
         """Successive halving, whose survivors go on from their weights; then the best, in full."""
@@ -216,17 +234,25 @@ class Course:
     def _halved(self, candidates: list[dict[str, Any]], rungs: list[int]) -> dict[str, Any]:
         """The best parameters; empty where those are the best that the baseline has."""
         ran = self.trials.run([self._candidate(each, rungs[0]) for each in candidates])
-        standing = _ranked(candidates, ran)
+        standing = self._ranked(candidates, ran)
         for before, total in itertools.pairwise(rungs):
             standing = standing[: max(2, math.ceil(len(candidates) / _SURVIVORS))]
             further = [self._continued(each, trial, total, before) for each, trial in standing]
-            standing = _ranked([each for each, _ in standing], self.trials.run(further))
+            standing = self._ranked([each for each, _ in standing], self.trials.run(further))
         if not standing:
             return {}
         best, trial = standing[0]
         if trial.row.accuracy > self._best_base()[0].row.accuracy:
             self._note_base(trial, self._candidate(best, rungs[-1]))
         return best
+
+    def _ranked(
+        self, candidates: list[dict[str, Any]], trials: list[Trial | None]
+    ) -> list[tuple[dict[str, Any], Trial]]:
+        """Candidates with a model, the best first."""
+        pairs = zip(candidates, trials, strict=True)
+        ran = [(each, trial) for each, trial in pairs if trial is not None]
+        return [ran[at] for at in self.ranking.best_first([trial for _, trial in ran])]
 
     def _continued(
         self, parameters: dict[str, Any], trial: Trial, total: int, before: int
@@ -285,8 +311,7 @@ class Course:
         """Recipe that students are narrower versions of: the best of the estimator's own."""
         if recipe.kind != "transferred":
             return recipe
-        own = [base for base in self.bases if base[1].kind == "base"]
-        return max(own, key=lambda base: _or_least(base[0].row.accuracy))[1]
+        return self._best_of([base for base in self.bases if base[1].kind == "base"])[1]
 
     def _round(self, branches: list[Branch], due: list[Branch], most: int) -> int:
         """One step of each that is due, side by side; branches that end are taken out."""
@@ -303,6 +328,7 @@ class Course:
                 branch.tell(trial.recipe, trial.row, trial.model)
             elif branch in branches:
                 branches.remove(branch)
+        self._reserve()
         return len(asked)
 
 
@@ -321,24 +347,8 @@ def _stretch(epochs: int, n_samples: int) -> float:
     return min(_MOST_STRETCH, max(1.0, _STEPS / steps))
 
 
-def _or_least(accuracy: float) -> float:
-    return -math.inf if math.isnan(accuracy) else accuracy
-
-
 def _affordable(passes: float, planned: float) -> int:
     return _CANDIDATES if math.isinf(passes) else min(_CANDIDATES, int(passes / planned) - 1)
-
-
-def _ranked(
-    candidates: list[dict[str, Any]], trials: list[Trial | None]
-) -> list[tuple[dict[str, Any], Trial]]:
-    """Candidates with a model, the most accurate first."""
-    pairs = [
-        (each, trial)
-        for each, trial in zip(candidates, trials, strict=True)
-        if trial is not None and not math.isnan(trial.row.accuracy)
-    ]
-    return sorted(pairs, key=lambda pair: -pair[1].row.accuracy)
 
 
 def _told(parameters: dict[str, Any]) -> str:

@@ -52,12 +52,15 @@ class Parts(NamedTuple):
     ----------
     training, validation : Part
         The same where there are too few samples to hold any out.
+    whole : Part
+        Both.
     order : ndarray of shape (n_training,)
         Rows of the training part in an order that depends on what they are.
     """
 
     training: Part
     validation: Part
+    whole: Part
     order: np.ndarray
 
     @property
@@ -94,11 +97,11 @@ def divided(
     is_held = np.zeros(len(order), dtype=bool)
     is_held[order] = held[groups]
     if not is_held.any():
-        return Parts(whole, whole, order)
+        return Parts(whole, whole, whole, order)
     places = np.cumsum(~is_held) - 1
     training = whole.taken(np.flatnonzero(~is_held))
     validation = whole.taken(np.flatnonzero(is_held))
-    return Parts(training, validation, places[order[~is_held[order]]])
+    return Parts(training, validation, whole, places[order[~is_held[order]]])
 
 
 def _present(X: Any, y: Any, sample_weight: Any) -> Part:

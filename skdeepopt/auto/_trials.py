@@ -9,7 +9,7 @@ from typing import Any
 
 from skdeepopt.auto._budget import Budget
 from skdeepopt.auto._recipes import Made, Recipe, made, shell_of
-from skdeepopt.auto._rows import AutoRow, marked
+from skdeepopt.auto._rows import AutoRow, chosen_row, marked
 from skdeepopt.auto._split import Part, Parts
 from skdeepopt.journal._identity import fingerprint
 from skdeepopt.journal._journal import Journal
@@ -29,12 +29,24 @@ class Stopped(Exception):  # noqa: N818 - no error: somebody has seen enough
 
 @dataclass(frozen=True)
 class Trial:
-    """A recipe that was carried out; the model is None where it failed, or others are better."""
+    """A recipe that was carried out; the model is None where it failed, or others are better.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    row : AutoRow
+    model : fitted deep estimator or None
+    pass_seconds : float, default=0.0
+        What a pass over the training part takes.
+    share : float, default=1.0
+        Of the training part, that it was trained on.
+    """
 
     recipe: Recipe
     row: AutoRow
     model: Any
     pass_seconds: float = 0.0
+    share: float = 1.0
 
 
 @dataclass
@@ -97,16 +109,34 @@ class Trials:
         training : Part or None, default=None
             Other samples to train on.
         """
-        trial = self._found(recipe)
-        if trial is None:
-            self.journal.begin(_key(recipe))
-            part = self.parts.training if training is None else training
-            share = part.n_samples / self.parts.training.n_samples
-            trial = self._measured(recipe, made(part, self.parts.validation, recipe), share)
-            self._keep(trial)
+        trial = self._made_here(recipe, self.parts.training if training is None else training)
         self.done.append(trial)
         self.on_row(trial.row)
         return trial
+
+    def run_after(self, recipe: Recipe) -> Trial:
+        """One recipe carried out in this process on all samples, and not among the others.
+
+        Its accuracy is that on samples that it has seen.
+
+        Parameters
+        ----------
+        recipe : Recipe
+        """
+        return self._made_here(recipe, self.parts.whole)
+
+    def chosen(self, objective: str | Callable[[dict[str, Any]], float], *, owner: str) -> Trial:
+        """The trial that would be chosen, if nothing followed.
+
+        Parameters
+        ----------
+        objective : str or callable
+        owner : str
+            Who asks; opens every message.
+        """
+        standing = {trial.row.name for trial in self.done if trial.model is not None}
+        rows = marked([trial.row for trial in self.done], self.least, standing)
+        return self.done[chosen_row(rows, objective, owner=owner, standing=standing)]
 
     def expect(self, least: float) -> None:
         """Let a model that is good enough have at least so much accuracy."""
@@ -125,6 +155,15 @@ class Trials:
     def is_enough(self, accuracy: float) -> bool:
         """Whether a model of that accuracy may be chosen."""
         return bool(accuracy >= self.least)
+
+    def _made_here(self, recipe: Recipe, part: Part) -> Trial:
+        share = part.n_samples / self.parts.training.n_samples
+        trial = self._found(recipe)
+        if trial is None:
+            self.journal.begin(_key(recipe))
+            trial = self._measured(recipe, made(part, self.parts.validation, recipe), share)
+            self._keep(trial)
+        return replace(trial, share=share)
 
     def _tasks(
         self,

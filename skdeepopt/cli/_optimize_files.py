@@ -62,7 +62,11 @@ def write_files(
         "metric": metric_of(dataset),
         "validation_reference": _of(rows, "is_reference").get("accuracy"),
         "validation_fraction": float(auto.validation_fraction),
-        "found": {"n_trials": int(auto.n_trials_), "seconds": float(auto.seconds_)},
+        "found": {
+            "n_trials": int(auto.n_trials_),
+            "seconds": float(auto.seconds_),
+            "refit_seconds": float(auto.refit_time_),
+        },
         "test": _tested(auto, rows, baseline_of(options, dataset), dataset, out / "model.skdo"),
         "candidates": rows,
         "machine": describe_machine(),

@@ -222,7 +222,8 @@ class Heard:
 
     budget = SimpleNamespace(left=1.0)
     parts = SimpleNamespace(
-        training=SimpleNamespace(n_samples=60), validation=SimpleNamespace(n_samples=600)
+        training=SimpleNamespace(n_samples=60),
+        validation=SimpleNamespace(n_samples=600, sample_weight=None),
     )
 
     def expect(self, least):
@@ -237,7 +238,7 @@ class Heard:
 
 def course():
     own = CNNClassifier(**SHORT)
-    found = Course(own, Heard(), "bytes", frozenset(), 0.1, "onnxruntime", 0)
+    found = Course(own, Heard(), "bytes", frozenset(), 0.1, "onnxruntime", 0, is_refit=False)
     found.own = base_recipe(own, "")
     return found
 

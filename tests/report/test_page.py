@@ -226,6 +226,16 @@ def test_a_machine_that_is_busy_with_this_alone_is_none(document):
     assert "busy" not in build_page(document)
 
 
+def test_a_model_that_was_trained_anew_is_said_to_be(document):
+    before = Reader(build_page(document)).text
+    document["found"]["refit_seconds"] = 4.2
+
+    after = Reader(build_page(document)).text
+
+    assert "trained anew on all training samples" in after
+    assert "trained anew" not in before
+
+
 def test_a_missing_onnx_file_is_a_limit_and_has_no_lines_of_code(document):
     document |= {"onnx_file": None, "onnx_missing": "export takes no <Model>."}
 

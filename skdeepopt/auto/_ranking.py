@@ -1,0 +1,108 @@
+"""Which of several networks is the best, as far as the samples held out can tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier
+
+from skdeepopt.auto._split import Part
+from skdeepopt.auto._trials import Trial
+
+__all__ = ["Ranking", "margin_ratio", "margins"]
+
+
+@dataclass
+class Ranking:
+    """Orders networks by accuracy, and by their margins where accuracies say nothing.
+
+    A few samples held out are answered right by most good networks. Those that the most accurate
+    one does not beat by more than a standard error of the difference count as equally accurate,
+    and of them that is best whose margins are large and alike. Regressors go by their R2 alone.
+
+    Parameters
+    ----------
+    part : Part
+        Samples held out.
+
+    References
+    ----------
+    Breiman, Friedman, Olshen & Stone (1984), "Classification and Regression Trees", section 3.4.3
+    (the rule of one standard error). Zhang & Zhou (2014), arXiv:1311.0989 (mean and variance of the
+    margins tell more of other samples than the smallest).
+    """
+
+    part: Part
+    known: dict[str, np.ndarray | None] = field(default_factory=dict)
+
+    def best_first(self, trials: Sequence[Trial]) -> list[int]:
+        """Places of the trials that have a model, the best first.
+
+        Parameters
+        ----------
+        trials : sequence of Trial
+        """
+        sound = [at for at, trial in enumerate(trials) if not math.isnan(trial.row.accuracy)]
+        order = sorted(sound, key=lambda at: -trials[at].row.accuracy)
+        found = {at: self._margins(trials[at]) for at in order} if len(order) > 1 else {}
+        if not found or any(each is None for each in found.values()):
+            return order
+        weight = self.part.sample_weight
+        near = [at for at in order if _is_near(found[order[0]], found[at], weight)]
+        near.sort(key=lambda at: -margin_ratio(found[at], weight))
+        return near + [at for at in order if at not in near]
+
+    def _margins(self, trial: Trial) -> np.ndarray | None:
+        name = trial.row.name
+        if name not in self.known:
+            self.known[name] = margins(trial.model, self.part)
+        return self.known[name]
+
+
+def margins(model: Any, part: Part) -> np.ndarray | None:
+    """Logit of each sample's label less the largest of all others, below 0 where that is wrong.
+
+    Parameters
+    ----------
+    model : fitted estimator
+    part : Part
+
+    Returns
+    -------
+    margins : ndarray of shape (n_samples,) or None
+        None where the model has no logits.
+    """
+    if model is None or not is_classifier(model) or not hasattr(model, "decision_function"):
+        return None
+    logits = np.asarray(model.decision_function(part.X), dtype=np.float64)
+    codes = np.searchsorted(model.classes_, part.y)
+    if logits.ndim == 1:
+        return np.where(codes == 1, logits, -logits)
+    rows = np.arange(len(codes))
+    own = logits[rows, codes]
+    logits[rows, codes] = -np.inf
+    return np.asarray(own - logits.max(axis=1))
+
+
+def margin_ratio(margins: Any, weight: np.ndarray | None = None) -> float:
+    """Mean of the margins by their deviation, which no factor of the logits changes.
+
+    Parameters
+    ----------
+    margins : array-like of shape (n_samples,)
+    weight : ndarray of shape (n_samples,) or None, default=None
+    """
+    mean = np.average(margins, weights=weight)
+    deviation = math.sqrt(np.average((np.asarray(margins) - mean) ** 2, weights=weight))
+    return float(mean / deviation) if deviation else math.copysign(math.inf, mean)
+
+
+def _is_near(best: Any, other: Any, weight: np.ndarray | None) -> bool:
+    """Whether the best is right more often by one standard error of that at most."""
+    more = (best > 0).astype(np.float64) - (other > 0)
+    more = more if weight is None else weight * more
+    return bool(more.sum() <= math.sqrt((more**2).sum()) + 1e-9)
