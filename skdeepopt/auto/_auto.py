@@ -17,7 +17,7 @@ from skdeepopt.auto._budget import Budget
 from skdeepopt.auto._checks import check_auto, estimator_for, techniques_of
 from skdeepopt.auto._course import Course
 from skdeepopt.auto._latency import timed_in_turns
-from skdeepopt.auto._refit import is_refit_due, refit_seconds, refitted
+from skdeepopt.auto._refit import holds_frozen, is_refit_due, refit_seconds, refitted
 from skdeepopt.auto._rows import (
     AutoRow,
     ObjectiveError,
@@ -266,6 +266,7 @@ class AutoOptimizer(DeepWrapper):
             seed=seed,
             stratify=is_classifier(estimator),
             owner=owner,
+            is_folded=not holds_frozen(estimator),
         )
         trials = Trials(parts, budget, journal, self.n_jobs, self._note)
         return Course(
@@ -318,8 +319,8 @@ class AutoOptimizer(DeepWrapper):
         seconds = refit_seconds(trials.done[at], trials.parts)
         if not course.is_refit or not trials.budget.suffices_for(seconds):
             return
-        row, model = AutoRow(**self.rows_[at]), self.best_estimator_
-        found = refitted(trials, row, model, owner=type(self).__name__)
+        row = AutoRow(**self.rows_[at])
+        found = refitted(trials, trials.done[at], row, owner=type(self).__name__)
         if found is not None:
             row, model = found
             self.rows_[at], self.best_row_ = row.to_plain(), row.to_plain()

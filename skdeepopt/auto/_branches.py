@@ -11,6 +11,7 @@ from typing import Any
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
+from skdeepopt.auto._bases import FEW_LABELS
 from skdeepopt.auto._recipes import Recipe
 from skdeepopt.auto._rows import AutoRow
 from skdeepopt.auto._sizes import SizeSearch
@@ -22,9 +23,8 @@ from skdeepopt.meta._quantized import QuantizedEstimator
 __all__ = ["Base", "Branch", "branches_for"]
 
 _IMITATED = 5_000
-_LABELLED = 10_000
-"""Bytes from which a packed network gains by imitating its base, and samples below which any does.
-With fewer bytes so many labels are enough to learn: LeNet-5 on MNIST at 2,800 bytes."""
+"""Bytes from which a packed network gains by imitating its base, however many labels there are.
+With fewer bytes many labels are enough to learn: LeNet-5 on MNIST at 2,800 bytes."""
 
 _PACKED_EPOCHS = 1.4
 _PRUNED_EPOCHS = 0.7
@@ -82,7 +82,7 @@ class Base:
             steps=f"{self.row.recipe} -> {step}",
             kind=kind,
             estimator=estimator,
-            parent=self.row.name,
+            parents=(self.row.name,),
             epochs=epochs,
             epochs_name="finetune_epochs",
         )
@@ -162,9 +162,15 @@ class Packing(Branch):
             "packed",
             target_bytes=target,
             finetune_epochs=base.passes(_PACKED_EPOCHS),
-            distillation=0.5 if target >= _IMITATED or base.n_samples < _LABELLED else 0.0,
+            distillation=self._distillation(target),
             engine=base.engine,
         )
+
+    def _distillation(self, target: int) -> float:
+        """Weight of the base's answers; none where a better teacher goes on to answer."""
+        if hasattr(self.base.model, "teacher_"):
+            return 0.0
+        return 0.5 if target >= _IMITATED or self.base.n_samples < FEW_LABELS else 0.0
 
 
 class Cutting(Branch):
@@ -231,7 +237,8 @@ class Teaching(Branch):
     ) -> None:
         self.base, self.template, self.is_packed = base, template, is_packed
         self.schemes = [scheme for scheme in schemes if base.engine]
-        widths = _STUDENTS if base.row.recipe != template.steps else _STUDENTS[1:]
+        is_alike = base.row.recipe == template.steps or hasattr(base.model, "teacher_")
+        widths = _STUDENTS[1:] if is_alike else _STUDENTS
         self.waiting = [self._recipe(width) for width in widths]
         self.student: Base | None = None
         self.packing: Packing | None = None
@@ -268,7 +275,7 @@ class Teaching(Branch):
             estimator=DistilledEstimator(
                 student, FrozenEstimator(self.base.model), random_state=self.base.seed
             ),
-            parent=self.base.row.name,
+            parents=(self.base.row.name,),
             epochs=epochs,
             epochs_name=f"estimator__{named['max_epochs']}",
         )

@@ -64,6 +64,17 @@ class Budget:
         """Seconds, less those for what comes after the search and for the last measurements."""
         return self._in_all - self.reserved
 
+    def allows(self, seconds: float, share: float = 1.0) -> bool:
+        """Whether a share of the time that is left suffices for a training.
+
+        Parameters
+        ----------
+        seconds : float
+            That it is expected to take.
+        share : float, default=1.0
+        """
+        return _MARGIN * seconds <= share * self.left
+
     def suffices_for(self, seconds: float) -> bool:
         """Whether there is time for a last training.
 
@@ -72,7 +83,7 @@ class Budget:
         seconds : float
             That it is expected to take.
         """
-        return _MARGIN * seconds <= self._in_all
+        return seconds <= self._in_all
 
     def reserve(self, seconds: float) -> None:
         """Keep time free for a last training.
@@ -80,9 +91,9 @@ class Budget:
         Parameters
         ----------
         seconds : float
-            That it is expected to take.
+            That it is expected to take, with other trainings beside it. Alone it takes less.
         """
-        self.reserved = _MARGIN * seconds
+        self.reserved = seconds
 
     @property
     def _in_all(self) -> float:

@@ -12,9 +12,11 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 
 from skdeepopt.auto._bases import (
+    FEW_LABELS,
     base_recipe,
     own_prefix,
     quick_rows,
+    taught_recipe,
     transfer_recipes,
     tuning_candidates,
 )
@@ -22,12 +24,16 @@ from skdeepopt.auto._branches import Base, Branch, branches_for
 from skdeepopt.auto._ranking import Ranking
 from skdeepopt.auto._recipes import Recipe
 from skdeepopt.auto._refit import refit_seconds
+from skdeepopt.auto._rows import AutoRow, objective_of
 from skdeepopt.auto._trials import Trial, Trials
 from skdeepopt.estimators._samples import auto_batch_size
 from skdeepopt.meta._base import innermost, seeded
 from skdeepopt.meta._packing_engine import packed_engine
 
 __all__ = ["Course"]
+
+_OWNER = "AutoOptimizer"
+"""Who opens messages."""
 
 _BASE_SHARE = 0.5
 _TUNING_SHARE = 0.2
@@ -48,6 +54,9 @@ _MOST_BASELINES = 3
 """Times as many passes, for which a baseline that was cut short is trained again, so often."""
 
 _USUAL_EPOCHS = 10
+
+_TEACHERS = 3
+"""Networks, the best, that teach another one together."""
 
 _LEADING = 2
 """Branches, the most promising, that go on in every round; the others in each second one."""
@@ -92,7 +101,7 @@ class Course:
     """Name of the row that the others are compared with."""
 
     def __post_init__(self) -> None:
-        self.ranking = Ranking(self.trials.parts.validation)
+        self.ranking = Ranking(self.trials.parts.folds)
 
     def run(self) -> None:
         """Try everything that there is time for."""
@@ -104,6 +113,8 @@ class Course:
             self._tune(self.prefix)
         if "transfer" in self.techniques:
             self._transfer()
+        if self.prefix is not None and "distillation" in self.techniques:
+            self._teach()
         best, recipe = self._best_base()
         self._compress(best, recipe)
 
@@ -114,7 +125,7 @@ class Course:
     @property
     def _n_choices(self) -> int:
         """Candidates that the validation samples can tell apart."""
-        n_samples = self.trials.parts.validation.n_samples
+        n_samples = sum(part.n_samples for _, part in self.trials.parts.folds)
         return max(_FEWEST_CHOICES, n_samples // _SAMPLES_A_CANDIDATE)
 
     def _quick(self) -> None:
@@ -159,7 +170,7 @@ class Course:
         if passes < recipe.work and recipe.epochs_name:
             recipe = recipe.with_epochs(max(1, int(passes)))
         if passes >= 1 or not self.trials.done:
-            self._note_base(self.trials.run_here(recipe), recipe)
+            self._note_base(self.trials.run_here(recipe, everywhere=True), recipe)
             return True
         if n_samples <= 2 * len(quick_rows(self.trials.parts, classifies=False)):
             return False
@@ -169,15 +180,15 @@ class Course:
 
     def _note_base(self, trial: Trial, recipe: Recipe) -> None:
         self.bases.append((trial, recipe))
-        if recipe.kind != "transferred":
-            self.baseline = self._best_base()[0].row.name
-        self.trials.expect(self._best_base()[0].row.accuracy - self.max_drop - _SOUND)
+        if recipe.kind in ("quick", "base"):
+            self.baseline = self._own_best()[0].row.name
+        self.trials.expect(self._best_base()[0].scores, self.max_drop + _SOUND)
         self._reserve()
 
     def _reserve(self) -> None:
         """Keep time free to train anew what would be chosen now."""
         if self.is_refit:
-            chosen = self.trials.chosen(self.objective, owner="AutoOptimizer")
+            chosen = self.trials.chosen(self.objective, owner=_OWNER)
             self._budget.reserve(refit_seconds(chosen, self.trials.parts))
 
     def _best_base(self) -> tuple[Trial, Recipe]:
@@ -210,7 +221,8 @@ class Course:
         if self._budget.passes_left("base", _LONGER_SHARE) > 2 * recipe.epochs:
             longer = recipe.with_epochs(2 * recipe.epochs)
             recipes.append(longer)
-        for asked, trial in zip(recipes, self.trials.run(recipes), strict=True):
+        ran = self.trials.run(recipes, everywhere=True)
+        for asked, trial in zip(recipes, ran, strict=True):
             if trial is not None and not trial.row.failure:
                 self._note_base(trial, replace(asked, epochs=trial.recipe.epochs))
 
@@ -243,7 +255,7 @@ class Course:
             return {}
         best, trial = standing[0]
         if trial.row.accuracy > self._best_base()[0].row.accuracy:
-            self._note_base(trial, self._candidate(best, rungs[-1]))
+            self._note_base(self.trials.everywhere(trial), self._candidate(best, rungs[-1]))
         return best
 
     def _ranked(
@@ -262,7 +274,7 @@ class Course:
             recipe,
             epochs=total - before,
             going_on=trial.model,
-            parent=trial.row.name,
+            parents=(trial.row.name,),
         )
 
     def _transfer(self) -> None:
@@ -274,9 +286,27 @@ class Course:
             replace(recipe, epochs=epochs, estimator=recipe.estimator.set_params(max_epochs=epochs))
             for recipe in transfer_recipes(self.estimator, classes, shape, self.seed)
         ]
-        for asked, trial in zip(recipes, self.trials.run(recipes), strict=True):
+        ran = self.trials.run(recipes, everywhere=True)
+        for asked, trial in zip(recipes, ran, strict=True):
             if trial is not None and not trial.row.failure:
                 self._note_base(trial, asked)
+
+    def _teach(self) -> None:
+        """A network that answers as the best ones do together, where labels are few."""
+        whole = [(trial, recipe) for trial, recipe in self.bases if trial.share == 1]
+        if len(whole) < 2 or self.trials.parts.training.n_samples >= FEW_LABELS:
+            return
+        order = self.ranking.best_first([trial for trial, _ in whole])[:_TEACHERS]
+        members = [whole[at][0] for at in order]
+        template = self._own_best()[1]
+        recipe = taught_recipe(template, [m.row for m in members], [m.model for m in members])
+        for trial in self.trials.run([recipe], everywhere=True):
+            if trial is not None and not trial.row.failure:
+                self._note_base(trial, replace(recipe, epochs=trial.recipe.epochs))
+
+    def _own_best(self) -> tuple[Trial, Recipe]:
+        """The best of the estimator's own networks."""
+        return self._best_of([base for base in self.bases if base[1].kind in ("quick", "base")])
 
     def _compress(self, best: Trial, recipe: Recipe) -> None:
         n_samples = self.trials.parts.training.n_samples
@@ -309,9 +339,7 @@ class Course:
 
     def _student_of(self, recipe: Recipe) -> Recipe:
         """Recipe that students are narrower versions of: the best of the estimator's own."""
-        if recipe.kind != "transferred":
-            return recipe
-        return self._best_of([base for base in self.bases if base[1].kind == "base"])[1]
+        return recipe if recipe.kind == "base" else self._own_best()[1]
 
     def _round(self, branches: list[Branch], due: list[Branch], most: int) -> int:
         """One step of each that is due, side by side; branches that end are taken out."""
@@ -322,7 +350,7 @@ class Course:
                 branches.remove(branch)
             asked += [(branch, recipe) for recipe in recipes]
         asked = asked[:most]
-        trials = self.trials.run([recipe for _, recipe in asked])
+        trials = self.trials.run([recipe for _, recipe in asked], is_wanted=self._is_better)
         for (branch, _), trial in zip(asked, trials, strict=True):
             if trial is not None:
                 branch.tell(trial.recipe, trial.row, trial.model)
@@ -331,11 +359,17 @@ class Course:
         self._reserve()
         return len(asked)
 
+    def _is_better(self, row: AutoRow) -> bool:
+        """Whether a model would be chosen in the place of the one that is chosen now."""
+        now = self.trials.chosen(self.objective, owner=_OWNER).row
+        worth = objective_of(row, self.objective, owner=_OWNER)
+        return worth < objective_of(now, self.objective, owner=_OWNER)
+
 
 def followed_by(model: Any, engine: str) -> str | None:
     """Engine that can follow a fitted deep estimator's network; None where only torch can."""
     try:
-        found = packed_engine(model, engine, owner="AutoOptimizer")
+        found = packed_engine(model, engine, owner=_OWNER)
     except ValueError:
         return None
     return None if found is None else str(found.name)

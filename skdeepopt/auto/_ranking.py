@@ -15,6 +15,8 @@ from skdeepopt.auto._trials import Trial
 
 __all__ = ["Ranking", "margin_ratio", "margins"]
 
+_ROUNDING = 1e-12
+
 
 @dataclass
 class Ranking:
@@ -22,12 +24,14 @@ class Ranking:
 
     A few samples held out are answered right by most good networks. Those that the most accurate
     one does not beat by more than a standard error of the difference count as equally accurate,
-    and of them that is best whose margins are large and alike. Regressors go by their R2 alone.
+    and of them that is best that has a teacher, and then whose margins are large and alike.
+    Regressors go by their R2 alone.
 
     Parameters
     ----------
-    part : Part
-        Samples held out.
+    folds : sequence of (Part, Part)
+        What was trained on and what was held out. Networks are compared on those that all of them
+        were tried on.
 
     References
     ----------
@@ -36,8 +40,8 @@ class Ranking:
     margins tell more of other samples than the smallest).
     """
 
-    part: Part
-    known: dict[str, np.ndarray | None] = field(default_factory=dict)
+    folds: Sequence[tuple[Part, Part]]
+    known: dict[tuple[str, int], np.ndarray | None] = field(default_factory=dict)
 
     def best_first(self, trials: Sequence[Trial]) -> list[int]:
         """Places of the trials that have a model, the best first.
@@ -46,21 +50,39 @@ class Ranking:
         ----------
         trials : sequence of Trial
         """
-        sound = [at for at, trial in enumerate(trials) if not math.isnan(trial.row.accuracy)]
-        order = sorted(sound, key=lambda at: -trials[at].row.accuracy)
-        found = {at: self._margins(trials[at]) for at in order} if len(order) > 1 else {}
-        if not found or any(each is None for each in found.values()):
+        sound = [at for at, trial in enumerate(trials) if trial.scores]
+        n_folds = min((len(trials[at].scores) for at in sound), default=0)
+        scores = {at: sum(trials[at].scores[:n_folds]) for at in sound}
+        order = sorted(sound, key=lambda at: -_or_least(scores[at]))
+        if len(order) < 2:
             return order
-        weight = self.part.sample_weight
+        found = {at: self._margins(trials[at], n_folds) for at in order}
+        if any(each is None for each in found.values()):
+            return order
+        weights = [part.sample_weight for _, part in self.folds[:n_folds]]
+        weight = None if weights[0] is None else np.concatenate(weights)
         near = [at for at in order if _is_near(found[order[0]], found[at], weight)]
-        near.sort(key=lambda at: -margin_ratio(found[at], weight))
+        # What is made of one that was taught is taught on.
+        near.sort(
+            key=lambda at: (
+                not hasattr(trials[at].model, "teacher_"),
+                -margin_ratio(found[at], weight),
+            )
+        )
         return near + [at for at in order if at not in near]
 
-    def _margins(self, trial: Trial) -> np.ndarray | None:
-        name = trial.row.name
-        if name not in self.known:
-            self.known[name] = margins(trial.model, self.part)
-        return self.known[name]
+    def _margins(self, trial: Trial, n_folds: int) -> np.ndarray | None:
+        """Of all samples held out, those of each fold by their mean."""
+        every = []
+        for fold, model in enumerate((trial.models or (trial.model,))[:n_folds]):
+            key = trial.row.name, fold
+            if key not in self.known:
+                self.known[key] = margins(model, self.folds[fold][1])
+            found = self.known[key]
+            if found is None:
+                return None
+            every.append(found / (abs(found.mean()) or 1.0))
+        return np.concatenate(every)
 
 
 def margins(model: Any, part: Part) -> np.ndarray | None:
@@ -96,9 +118,10 @@ def margin_ratio(margins: Any, weight: np.ndarray | None = None) -> float:
     margins : array-like of shape (n_samples,)
     weight : ndarray of shape (n_samples,) or None, default=None
     """
-    mean = np.average(margins, weights=weight)
+    mean = float(np.average(margins, weights=weight))
     deviation = math.sqrt(np.average((np.asarray(margins) - mean) ** 2, weights=weight))
-    return float(mean / deviation) if deviation else math.copysign(math.inf, mean)
+    # Of equal margins rounding leaves a deviation.
+    return mean / deviation if deviation > _ROUNDING * abs(mean) else math.copysign(math.inf, mean)
 
 
 def _is_near(best: Any, other: Any, weight: np.ndarray | None) -> bool:
@@ -106,3 +129,7 @@ def _is_near(best: Any, other: Any, weight: np.ndarray | None) -> bool:
     more = (best > 0).astype(np.float64) - (other > 0)
     more = more if weight is None else weight * more
     return bool(more.sum() <= math.sqrt((more**2).sum()) + 1e-9)
+
+
+def _or_least(score: float) -> float:
+    return -math.inf if math.isnan(score) else score

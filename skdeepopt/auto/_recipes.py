@@ -36,24 +36,27 @@ class Recipe:
         Recipes of one kind take alike long for alike work.
     estimator : estimator
         Unfitted; what it is made of is frozen inside.
-    parent : str or None
-        Name of that.
+    parents : tuple of str
+        Names of what it is made of.
     epochs : int
         Passes over the training part.
     epochs_name : str
         Parameter that they are.
     going_on : fitted deep estimator or None
         Trained further for so many passes in the estimator's place, at its own learning rate.
+    fold : int
+        Which samples are held out.
     """
 
     name: str
     steps: str
     kind: str
     estimator: Any
-    parent: str | None = None
+    parents: tuple[str, ...] = ()
     epochs: int = 0
     epochs_name: str = ""
     going_on: Any = None
+    fold: int = 0
 
     @property
     def work(self) -> float:
@@ -75,6 +78,31 @@ class Recipe:
         estimator = clone(self.estimator).set_params(**{self.epochs_name: epochs})
         name = f"{self.name}, {epochs} epochs"
         return replace(self, name=name, estimator=estimator, epochs=epochs)
+
+    def on_fold(self, fold: int, model: Any, parent: tuple[Any, ...]) -> Recipe:
+        """The same for other samples to be held out.
+
+        Parameters
+        ----------
+        fold : int
+        model : fitted deep estimator
+            What came of it; a clone of that trains everything from the data on.
+        parent : tuple of fitted deep estimators
+            What it is made of, in each fold; empty where that is not at hand.
+        """
+        estimator = clone(model)
+        for name, held in self.estimator.get_params(deep=False).items():
+            if parent and isinstance(held, FrozenEstimator) and held.estimator is parent[0]:
+                swapped = {name: FrozenEstimator(parent[fold])}
+                estimator = clone(self.estimator).set_params(**swapped)
+        return replace(
+            self,
+            name=f"{self.name}, fold {fold + 1}",
+            kind="fold",
+            estimator=estimator,
+            going_on=None,
+            fold=fold,
+        )
 
 
 class Made(NamedTuple):
@@ -146,6 +174,20 @@ def shell_of(recipe: Recipe) -> Any:
     given = recipe.estimator
     # A clone of what is frozen is that itself, which is not ours to change.
     return unfrozen(clone(given.estimator if isinstance(given, FrozenEstimator) else given))
+
+
+def with_teacher(model: Any, recipe: Recipe) -> Any:
+    """Model from a file, which holds no teacher, with the one of its recipe.
+
+    Parameters
+    ----------
+    model : fitted deep estimator
+    recipe : Recipe
+    """
+    teacher = getattr(recipe.estimator, "teacher", None)
+    if isinstance(teacher, FrozenEstimator):
+        model.teacher_ = teacher.estimator
+    return model
 
 
 def _epoch_seconds(model: Any) -> float | None:

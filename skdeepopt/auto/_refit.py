@@ -16,7 +16,7 @@ from skdeepopt.auto._split import Parts
 from skdeepopt.auto._trials import Trial, Trials
 from skdeepopt.meta._figures import latencies_ms
 
-__all__ = ["is_refit_due", "refit_seconds", "refitted"]
+__all__ = ["holds_frozen", "is_refit_due", "refit_seconds", "refitted"]
 
 _FEW = 10_000
 """Samples below which a sixth more of them makes a model better by more than it costs."""
@@ -33,7 +33,7 @@ def is_refit_due(refit: bool | str, estimator: Any, parts: Parts) -> bool:
     parts : Parts
     """
     wanted = parts.whole.n_samples < _FEW if refit == "auto" else bool(refit)
-    return wanted and parts.is_held_out and not _holds_frozen(estimator)
+    return wanted and parts.is_held_out and not holds_frozen(estimator)
 
 
 def refit_seconds(trial: Trial, parts: Parts) -> float:
@@ -48,7 +48,9 @@ def refit_seconds(trial: Trial, parts: Parts) -> float:
     return more * trial.row.train_seconds
 
 
-def refitted(trials: Trials, row: AutoRow, model: Any, *, owner: str) -> tuple[AutoRow, Any] | None:
+def refitted(
+    trials: Trials, trial: Trial, row: AutoRow, *, owner: str
+) -> tuple[AutoRow, Any] | None:
     """The model trained anew on all samples, and its row; None where it is worse than before.
 
     The accuracy in the row stays what it was on samples held out.
@@ -56,13 +58,14 @@ def refitted(trials: Trials, row: AutoRow, model: Any, *, owner: str) -> tuple[A
     Parameters
     ----------
     trials : Trials
-    row : AutoRow
+    trial : Trial
         The chosen one.
-    model : fitted deep estimator
+    row : AutoRow
+        Its last one.
     owner : str
         Who asks; opens a warning where the training fails.
     """
-    recipe = Recipe(f"{row.name}, on all samples", row.recipe, "refit", clone(model))
+    recipe = Recipe(f"{row.name}, on all samples", row.recipe, "refit", clone(trial.model))
     try:
         again = trials.run_after(recipe)
     except Exception as error:
@@ -73,7 +76,7 @@ def refitted(trials: Trials, row: AutoRow, model: Any, *, owner: str) -> tuple[A
             stacklevel=3,
         )
         return None
-    if not again.row.accuracy >= min(row.accuracy, trials.least):
+    if not again.scores[0] >= trial.scores[0]:
         return None  # Even on what it has seen.
     one = trials.parts.validation.first()
     (latency,) = latencies_ms([partial(again.model.predict, one)])
@@ -85,6 +88,12 @@ def refitted(trials: Trials, row: AutoRow, model: Any, *, owner: str) -> tuple[A
     ), again.model
 
 
-def _holds_frozen(estimator: Any) -> bool:
+def holds_frozen(estimator: Any) -> bool:
+    """Whether a part of an estimator is there already, and is not to be trained.
+
+    Parameters
+    ----------
+    estimator : estimator
+    """
     held = (estimator, *estimator.get_params().values())
     return any(isinstance(each, FrozenEstimator) for each in held)

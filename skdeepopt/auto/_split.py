@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,10 @@ __all__ = ["Part", "Parts", "divided"]
 
 FEWEST = 20
 """Distinct samples below which none are held out: two or three of them would choose at random."""
+
+_ENOUGH = 1_000
+_MOST_FOLDS = 3
+"""Samples held out that suffice, in all folds together, and how many folds that may take."""
 
 
 class Part(NamedTuple):
@@ -56,12 +61,16 @@ class Parts(NamedTuple):
         Both.
     order : ndarray of shape (n_training,)
         Rows of the training part in an order that depends on what they are.
+    folds : tuple of (Part, Part)
+        What is trained on and what is held out, in turn; the first are `training` and
+        `validation`. No sample is held out twice.
     """
 
     training: Part
     validation: Part
     whole: Part
     order: np.ndarray
+    folds: tuple[tuple[Part, Part], ...]
 
     @property
     def is_held_out(self) -> bool:
@@ -70,11 +79,20 @@ class Parts(NamedTuple):
 
 
 def divided(
-    X: Any, y: Any, sample_weight: Any, fraction: float, *, seed: int, stratify: bool, owner: str
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    fraction: float,
+    *,
+    seed: int,
+    stratify: bool,
+    owner: str,
+    is_folded: bool = True,
 ) -> Parts:
     """Training and validation part of checked data; equal samples come into the same one.
 
-    So neither the order of the rows matters, nor whether a sample is repeated or weighted.
+    So neither the order of the rows matters, nor whether a sample is repeated or weighted. Where
+    few samples are held out, others are in further folds.
 
     Parameters
     ----------
@@ -87,21 +105,37 @@ def divided(
         Hold out that share of each label, where there are two samples of it or more.
     owner : str
         Who asks; opens every message.
+    is_folded : bool, default=True
+        Whether there may be more folds than one.
     """
     whole = _present(X, y, sample_weight)
     rows = np.asarray(as_rows(whole.X, owner=owner)[0])
     rows = rows if rows.dtype.kind in "biuf" else rows.astype(np.float64)
     order = canonical_order(rows)
     groups = _groups(rows, order)
-    held = _held_groups(groups, whole.y[order], fraction, seed=seed, stratify=stratify)
-    is_held = np.zeros(len(order), dtype=bool)
-    is_held[order] = held[groups]
-    if not is_held.any():
-        return Parts(whole, whole, whole, order)
-    places = np.cumsum(~is_held) - 1
-    training = whole.taken(np.flatnonzero(~is_held))
-    validation = whole.taken(np.flatnonzero(is_held))
-    return Parts(training, validation, whole, places[order[~is_held[order]]])
+    labels = whole.y[order]
+    held = _held_groups(groups, labels, fraction, seed=seed, stratify=stratify)
+    n_folds = _n_folds(int(held[0].sum()), len(held)) if is_folded else 1
+    masks = []
+    for of_group in held[:n_folds]:
+        is_held = np.zeros(len(order), dtype=bool)
+        is_held[order] = of_group[groups]
+        masks.append(is_held)
+    first = masks[0]
+    if not first.any():
+        return Parts(whole, whole, whole, order, ((whole, whole),))
+    folds = tuple(
+        (whole.taken(np.flatnonzero(~is_held)), whole.taken(np.flatnonzero(is_held)))
+        for is_held in masks
+        if is_held.any()
+    )
+    places = np.cumsum(~first) - 1
+    return Parts(*folds[0], whole, places[order[~first[order]]], folds)
+
+
+def _n_folds(n_held: int, most: int) -> int:
+    """Folds, until enough samples are held out to tell networks apart, or none are left."""
+    return min(most, _MOST_FOLDS, math.ceil(_ENOUGH / max(n_held, 1)))
 
 
 def _present(X: Any, y: Any, sample_weight: Any) -> Part:
@@ -130,20 +164,26 @@ def _groups(rows: np.ndarray, order: np.ndarray) -> np.ndarray:
 
 def _held_groups(
     groups: np.ndarray, y: np.ndarray, fraction: float, *, seed: int, stratify: bool
-) -> np.ndarray:
+) -> list[np.ndarray]:
+    """For each fold, which groups are held out; no group is in two of them."""
     n_groups = int(groups[-1]) + 1
-    held = np.zeros(n_groups, dtype=bool)
+    none = np.zeros(n_groups, dtype=bool)
     if n_groups < FEWEST:
-        return held
+        return [none]
+    n_folds = max(1, int(1 / fraction))
+    folds = [none.copy() for _ in range(n_folds)]
     generator = np.random.default_rng(seed)
     first = np.searchsorted(groups, np.arange(n_groups))
     labels = np.unique(_text(y[first]), return_inverse=True)[1] if stratify else 0 * first
     for label in np.unique(labels):
         members = generator.permutation(np.flatnonzero(labels == label))
-        held[members[: min(round(fraction * len(members)), len(members) - 1)]] = True
-    if not held.any():
-        held[generator.permutation(n_groups)[: max(2, round(fraction * n_groups))]] = True
-    return held
+        n_held = min(round(fraction * len(members)), len(members) - 1)
+        for at, held in enumerate(folds):
+            held[members[at * n_held : (at + 1) * n_held]] = True
+    if not folds[0].any():
+        folds[0][generator.permutation(n_groups)[: max(2, round(fraction * n_groups))]] = True
+        return folds[:1]
+    return folds
 
 
 def _text(labels: np.ndarray) -> np.ndarray:

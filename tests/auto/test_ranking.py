@@ -20,12 +20,14 @@ MARGINS = hnp.arrays(
 
 def ranked(*found, weight=None, accuracies=None):
     """Order of networks with those margins."""
-    ranking = Ranking(SimpleNamespace(sample_weight=weight))
+    ranking = Ranking([(None, SimpleNamespace(sample_weight=weight))])
     trials = []
     for at, each in enumerate(found):
         accuracy = np.average(each > 0, weights=weight) if accuracies is None else accuracies[at]
-        trials.append(SimpleNamespace(row=SimpleNamespace(name=str(at), accuracy=accuracy)))
-        ranking.known[str(at)] = each
+        scores = () if accuracy is None else (accuracy,)
+        row = SimpleNamespace(name=str(at))
+        trials.append(SimpleNamespace(row=row, scores=scores, model=None, models=()))
+        ranking.known[str(at), 0] = each
     return ranking.best_first(trials)
 
 
@@ -57,7 +59,7 @@ def test_more_errors_that_are_others_than_the_best_ones_may_be_chance():
 def test_a_failed_one_is_left_out_and_regressors_go_by_their_score():
     one, two = with_errors(0, 0.8), with_errors(0, 0.1)
 
-    assert ranked(one, two, accuracies=[1.0, float("nan")]) == [0]
+    assert ranked(one, two, accuracies=[1.0, None]) == [0]
     assert ranked(None, None, None, accuracies=[0.2, 0.9, 0.4]) == [1, 2, 0]
     assert ranked() == []
 

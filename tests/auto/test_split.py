@@ -102,3 +102,34 @@ def test_columns_of_a_frame_are_kept():
 
     assert list(parts.training.X.columns) == ["left", "right"]
     assert parts.validation.n_samples == 8
+
+
+@given(st.integers(20, 90), st.integers(1, 4), st.floats(0.05, 0.5), st.integers(0, 9))
+def test_no_sample_is_held_out_in_two_folds_or_trained_on_in_its_own(n, n_kinds, fraction, seed):
+    X = np.random.default_rng(seed).integers(0, 9, (n, 2)).astype(float)
+    y = X.sum(axis=1) % n_kinds
+
+    parts = divided(X, y, None, fraction, **{**OPTIONS, "seed": seed})
+
+    assert parts.folds[0] == (parts.training, parts.validation)
+    held = [row for _, unseen in parts.folds for row in rows_of(unseen)]
+    if parts.is_held_out:
+        assert len(held) == len(set(held))
+        assert not any(rows_of(seen) & rows_of(unseen) for seen, unseen in parts.folds)
+    for seen, unseen in parts.folds:
+        assert rows_of(seen) | rows_of(unseen) == rows_of(parts.whole)
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "fraction", "n_folds"),
+    [(9, 0.2, 1), (60, 0.2, 3), (60, 0.5, 2), (60, 0.9, 1), (4_000, 0.2, 2), (6_000, 0.2, 1)],
+)
+def test_folds_are_added_until_enough_is_held_out(n_samples, fraction, n_folds):
+    X = np.arange(float(n_samples))[:, None]
+
+    parts = divided(X, X[:, 0], None, fraction, **{**OPTIONS, "stratify": False})
+    one = divided(X, X[:, 0], None, fraction, **{**OPTIONS, "stratify": False}, is_folded=False)
+
+    assert len(parts.folds) == n_folds
+    assert len(one.folds) == 1
+    assert rows_of(one.validation) == rows_of(parts.validation)
