@@ -60,8 +60,9 @@ class AutoOptimizer(DeepWrapper):
         of them, ``[]``, leaves the baseline. A transfer begins with a network that has seen MNIST,
         where the labels are the ten digits: leave it out where that would be the test data.
     validation_fraction : float, default=0.15
-        Share of the samples that no training sees, and that everything is chosen by. With fewer
-        than 20 different samples none are held out.
+        Share of the samples that no training sees, and that everything is chosen by. Where these
+        are fewer than 1,000, others are held out in a second and third fold. With fewer than 20
+        different samples none are held out.
     refit : bool or "auto", default="auto"
         Whether to fit the chosen model again at the end on all samples, those held out too; time
         is kept free for it. "auto" does so with fewer than 10,000 samples, where a few more make a
@@ -95,6 +96,8 @@ class AutoOptimizer(DeepWrapper):
         The models on the Pareto front, by name.
     n_trials_ : int
         Candidates.
+    n_folds_ : int
+        Times that other samples were held out, for models that might be chosen.
     refit_time_ : float
         Seconds of the chosen model's training on all samples; 0.0 where it was not fitted again.
     seconds_ : float
@@ -116,7 +119,13 @@ class AutoOptimizer(DeepWrapper):
     augmentation; survivors go on from their weights. The best network is the base that everything
     else is cut from: packed to smaller and smaller files, with fewer and fewer channels and those
     in 8 bits, taught to narrower students and those packed. Sizes are bisected on a logarithmic
-    scale for the smallest that stays within `max_accuracy_drop`.
+    scale for the smallest that stays within `max_accuracy_drop`. With fewer than 10,000 samples the
+    three best networks teach one more, and go on to teach what is cut from it.
+
+    Networks that are as accurate by a standard error of the samples held out are told apart by
+    their margins. With more than one fold those networks are trained on each, and of what is cut
+    from them what would be chosen, as long as it is accurate enough on the folds before; folds that
+    were not tried count as hard as they are for the best network.
 
     Figures are those of what runs: bytes of the file, and the time of ``predict``; at the end the
     models on the front are timed once more, in turns. The validation part has chosen, so that
@@ -128,7 +137,9 @@ class AutoOptimizer(DeepWrapper):
     References
     ----------
     Jamieson & Talwalkar (2016), arXiv:1502.07943 (successive halving). Han, Mao & Dally (2016),
-    arXiv:1510.00149 (pruning, quantization and coding together).
+    arXiv:1510.00149 (pruning, quantization and coding together). Maron & Moore (1994), "Hoeffding
+    races", NIPS 6 (no more folds for what is not good enough). Hinton, Vinyals & Dean (2015),
+    arXiv:1503.02531 (an ensemble teaches one network).
 
     Examples
     --------
@@ -307,6 +318,7 @@ class AutoOptimizer(DeepWrapper):
         self.front_models_ = {row.name: models[row.name] for row in rows if row.on_front}
         self.best_estimator_ = self.estimator_ = models[rows[at].name]
         self.n_trials_ = len(rows)
+        self.n_folds_ = max(1, len(trials.reference))
         self.refit_time_ = 0.0
         self.seconds_ = trials.budget.spent
         if failure is not None:

@@ -41,7 +41,8 @@ class AutoRow:
     recipe : str
         Steps from the data to the model, such as ``"tuned base -> packed"``.
     accuracy : float
-        On the validation part; R2 of a regressor. NaN where the model failed.
+        On samples held out, to be expected in all folds; R2 of a regressor. NaN where the model
+        failed.
     file_bytes : int or None
         Of the file that ``skdeepopt.save`` writes; None where it cannot hold the model.
     latency_ms : float

@@ -65,6 +65,7 @@ def write_files(
         "found": {
             "n_trials": int(auto.n_trials_),
             "seconds": float(auto.seconds_),
+            "n_folds": int(auto.n_folds_),
             "refit_seconds": float(auto.refit_time_),
         },
         "test": _tested(auto, rows, baseline_of(options, dataset), dataset, out / "model.skdo"),

@@ -97,6 +97,8 @@ def method(document: Mapping[str, Any]) -> str:
     given, found = document["asked"], document["found"]
     held = document.get("validation_fraction")
     part = f"{held:.0%} of the training samples" if held else "a part of the training samples"
+    if found.get("n_folds", 1) > 1:
+        part += f", {found['n_folds']} times others of them"
     told = (
         f"Test data: {given['n_test']:,} samples, split off before anything else "
         f"({escaped(given['split'])}). They were looked at once, for the baseline and the chosen "

@@ -228,11 +228,12 @@ def test_a_machine_that_is_busy_with_this_alone_is_none(document):
 
 def test_a_model_that_was_trained_anew_is_said_to_be(document):
     before = Reader(build_page(document)).text
-    document["found"]["refit_seconds"] = 4.2
+    document["found"] |= {"refit_seconds": 4.2, "n_folds": 3}
 
     after = Reader(build_page(document)).text
 
     assert "trained anew on all training samples" in after
+    assert "15% of the training samples, 3 times others of them, held out" in after
     assert "trained anew" not in before
 
 
