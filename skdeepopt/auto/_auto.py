@@ -129,8 +129,8 @@ class AutoOptimizer(DeepWrapper):
 
     Figures are those of what runs: bytes of the file, and the time of ``predict``; at the end the
     models on the front are timed once more, in turns. The validation part has chosen, so that
-    its accuracies are a little too good. A model that is fitted again and does worse on that part,
-    although it has seen it, is dropped for the one before.
+    its accuracies are a little too good. A model that is fitted again and does worse on all samples
+    than was expected on unseen ones is dropped for the one before.
 
     An interrupt keeps the best model so far, and passes on.
 

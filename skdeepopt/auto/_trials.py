@@ -150,7 +150,8 @@ class Trials:
         everywhere : bool, default=False
             As in ``run``.
         """
-        trial = self._made_here(recipe, self.parts.training if training is None else training)
+        part = self.parts.training if training is None else training
+        trial = self._made_here(recipe, part, self.parts.validation)
         self.done.append(trial)
         if everywhere:
             trial = self.everywhere(trial)
@@ -172,13 +173,13 @@ class Trials:
     def run_after(self, recipe: Recipe) -> Trial:
         """One recipe carried out in this process on all samples, and not among the others.
 
-        Its accuracy is that on samples that it has seen.
+        Its score is that on the same samples, which it has seen.
 
         Parameters
         ----------
         recipe : Recipe
         """
-        return self._made_here(recipe, self.parts.whole)
+        return self._made_here(recipe, self.parts.whole, self.parts.whole)
 
     def chosen(self, objective: str | Callable[[dict[str, Any]], float], *, owner: str) -> Trial:
         """The trial that would be chosen, if nothing followed.
@@ -219,12 +220,12 @@ class Trials:
         """Whether a model of that accuracy may be chosen."""
         return bool(accuracy >= self.least)
 
-    def _made_here(self, recipe: Recipe, part: Part) -> Trial:
+    def _made_here(self, recipe: Recipe, part: Part, scored: Part) -> Trial:
         share = part.n_samples / self.parts.training.n_samples
         trial = self._found(recipe)
         if trial is None:
             self.journal.begin(_key(recipe))
-            trial = self._measured(recipe, made(part, self.parts.validation, recipe), share)
+            trial = self._measured(recipe, made(part, scored, recipe), share)
             self._keep(trial)
         return replace(trial, share=share)
 

@@ -408,6 +408,24 @@ def test_a_journal_of_other_data_is_refused(X, y, tmp_path):
         AutoOptimizer(TINY, **options).fit(X[::-1] + 1, y)
 
 
+def test_where_labels_are_few_the_networks_teach_one_more():
+    from sklearn.datasets import load_digits
+
+    X, y = load_digits(return_X_y=True)
+    optimizer = AutoOptimizer(
+        TINY,
+        techniques=["transfer", "distillation"],
+        refit=False,
+        callbacks=[lambda row: row["name"].startswith("taught")],
+        **AMPLE,
+    ).fit(X[:200], y[:200])
+
+    base, transferred, taught = optimizer.rows_[-3:]
+    assert taught["name"] == "taught by 2 networks"
+    assert taught["recipe"] == "student of several"
+    assert taught["train_seconds"] > base["train_seconds"] + transferred["train_seconds"]
+
+
 @pytest.mark.slow
 def test_two_processes_find_what_one_finds(optimizer, X, y):
     two = AutoOptimizer(TINY, n_jobs=2, **AMPLE).fit(X, y)
