@@ -91,9 +91,9 @@ class Budget:
         Parameters
         ----------
         seconds : float
-            That it is expected to take, with other trainings beside it. Alone it takes less.
+            That it is expected to take.
         """
-        self.reserved = seconds
+        self.reserved = _MARGIN * seconds
 
     @property
     def _in_all(self) -> float:

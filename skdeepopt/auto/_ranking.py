@@ -15,6 +15,9 @@ from skdeepopt.auto._trials import Trial
 
 __all__ = ["Ranking", "margin_ratio", "margins"]
 
+_ERRORS = 2.0
+"""Standard errors that a difference has to have."""
+
 _ROUNDING = 1e-12
 
 
@@ -23,9 +26,9 @@ class Ranking:
     """Orders networks by accuracy, and by their margins where accuracies say nothing.
 
     A few samples held out are answered right by most good networks. Those that the most accurate
-    one does not beat by more than a standard error of the difference count as equally accurate,
-    and of them that is best that has a teacher, and then whose margins are large and alike.
-    Regressors go by their R2 alone.
+    one does not beat significantly, by two standard errors of the difference, count as equally
+    accurate, and of them that is best that has a teacher, and then whose margins are large and
+    alike. Regressors go by their R2 alone.
 
     Parameters
     ----------
@@ -36,8 +39,8 @@ class Ranking:
     References
     ----------
     Breiman, Friedman, Olshen & Stone (1984), "Classification and Regression Trees", section 3.4.3
-    (the rule of one standard error). Zhang & Zhou (2014), arXiv:1311.0989 (mean and variance of the
-    margins tell more of other samples than the smallest).
+    (what is as good within the standard error). Zhang & Zhou (2014), arXiv:1311.0989 (mean and
+    variance of the margins tell more of other samples than the smallest).
     """
 
     folds: Sequence[tuple[Part, Part]]
@@ -125,10 +128,10 @@ def margin_ratio(margins: Any, weight: np.ndarray | None = None) -> float:
 
 
 def _is_near(best: Any, other: Any, weight: np.ndarray | None) -> bool:
-    """Whether the best is right more often by one standard error of that at most."""
+    """Whether the best is not right significantly more often."""
     more = (best > 0).astype(np.float64) - (other > 0)
     more = more if weight is None else weight * more
-    return bool(more.sum() <= math.sqrt((more**2).sum()) + 1e-9)
+    return bool(more.sum() <= _ERRORS * math.sqrt((more**2).sum()))
 
 
 def _or_least(score: float) -> float:

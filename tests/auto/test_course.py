@@ -256,6 +256,17 @@ def test_accuracy_is_lost_from_the_best_network():
     assert found.trials.least == pytest.approx(0.8)
 
 
+def test_no_accuracy_is_lost_from_the_estimator_as_given_for_one_that_scored_less():
+    found = course()
+    found.ranking.best_first = lambda trials: [len(trials) - 1]
+
+    for name, accuracy in (("base", 0.9), ("taught", 0.8)):
+        recipe = replace(found.own, name=name, steps=name)
+        found._note_base(trial(recipe, name, accuracy), recipe)
+
+    assert found.trials.least == pytest.approx(0.8)
+
+
 def test_what_promises_most_goes_on_in_every_round(trained, monkeypatch):
     asked = []
 
