@@ -98,6 +98,8 @@ class Course:
     is_refit: bool
     bases: list[tuple[Trial, Recipe]] = field(default_factory=list)
     baseline: str = ""
+    """Name of the row of the estimator's own best network."""
+    reference: str = ""
     """Name of the row that the others are compared with."""
 
     def __post_init__(self) -> None:
@@ -182,6 +184,7 @@ class Course:
         self.bases.append((trial, recipe))
         if recipe.kind in ("quick", "base"):
             self.baseline = self._own_best()[0].row.name
+        self.reference = self._best_base()[0].row.name
         best, own = self._best_base()[0].scores, self._as_given().scores
         # A base that is as good, as far as the samples tell, may still have scored less.
         lower = max(0.0, sum(own) / len(own) - sum(best) / len(best))
