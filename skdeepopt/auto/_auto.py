@@ -48,7 +48,8 @@ class AutoOptimizer(DeepWrapper):
         frozen one is only made smaller and faster. It is never changed.
     max_accuracy_drop : float, default=0.005
         Accuracy, or R2, that may be lost on samples held out, against the best network of full
-        size, and against the estimator as it was given where that scored more.
+        size. Of what that has gained on the estimator as it was given, a standard error is luck and
+        does not count.
     objective : {"bytes", "latency", "train_time"} or callable, default="bytes"
         What shall be small: the model file, the time of ``predict`` on one sample, or the time of
         all trainings that lead to the model. A callable takes a row of ``trials_frame_`` as a
@@ -308,14 +309,14 @@ class AutoOptimizer(DeepWrapper):
 
     def _learn(self, course: Course) -> None:
         """All at once and at the end, so that whatever ends a fit leaves the last one whole."""
-        trials = course.trials
+        trials, owner = course.trials, type(self).__name__
         rows, models = timed_in_turns(trials)
         rows = marked(rows, trials.least, models)
         failure: ObjectiveError | None = None
         try:
-            at = chosen_row(rows, self.objective, owner=type(self).__name__, standing=models)
+            at = chosen_row(rows, self.objective, owner=owner, standing=trials.eligible)
         except ObjectiveError as error:
-            failure, at = error, chosen_row(rows, "bytes", owner="", standing=models)
+            failure, at = error, chosen_row(rows, "bytes", owner="", standing=trials.eligible)
         rows[at] = replace(rows[at], chosen=True)
         baseline = next((r for r in rows if r.name == course.baseline), rows[0])
         self.rows_ = [row.to_plain() for row in rows]

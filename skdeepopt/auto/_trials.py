@@ -190,9 +190,15 @@ class Trials:
         owner : str
             Who asks; opens every message.
         """
-        standing = {trial.row.name for trial in self.done if trial.model is not None}
-        rows = marked([trial.row for trial in self.done], self.least, standing)
-        return self.done[chosen_row(rows, objective, owner=owner, standing=standing)]
+        left = {trial.row.name for trial in self.done if trial.model is not None}
+        rows = marked([trial.row for trial in self.done], self.least, left)
+        return self.done[chosen_row(rows, objective, owner=owner, standing=self.eligible)]
+
+    @property
+    def eligible(self) -> set[str]:
+        """Names of models at hand that were tried in as many folds as the reference."""
+        tried = [trial for trial in self.done if len(trial.scores) >= len(self.reference)]
+        return {trial.row.name for trial in tried if trial.model is not None}
 
     def expect(self, scores: tuple[float, ...], drop: float) -> None:
         """Let a model that is good enough lose at most so much accuracy.
@@ -209,11 +215,13 @@ class Trials:
         self.done = [replace(t, row=row) for t, row in zip(trials, rows, strict=True)]
 
     def forget_beaten(self) -> None:
-        """Let go of models that another one beats in everything."""
-        rows = marked([trial.row for trial in self.done], self.least)
+        """Let go of models that another one beats in everything, and could be chosen for them."""
+        rows = [trial.row for trial in self.done]
+        front = marked(rows, self.least)
+        among = marked(rows, self.least, self.eligible)
         self.done = [
-            trial if row.on_front else replace(trial, model=None, models=())
-            for trial, row in zip(self.done, rows, strict=True)
+            trial if one.on_front or other.on_front else replace(trial, model=None, models=())
+            for trial, one, other in zip(self.done, front, among, strict=True)
         ]
 
     def is_enough(self, accuracy: float) -> bool:

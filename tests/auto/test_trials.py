@@ -108,6 +108,22 @@ def test_who_is_as_good_as_the_reference_in_some_folds_is_expected_to_be_in_all(
     assert trials._scored(row, (1.0,)).accuracy <= 1
 
 
+def test_what_was_tried_in_fewer_folds_is_neither_chosen_nor_makes_another_forgotten(
+    parts, monkeypatch
+):
+    scoring(monkeypatch, base=(0.8, 0.8, 0.8), lucky=(0.9, 0.9, 0.9))
+    trials = trials_of(parts)
+    base = trials.run([recipe_of("base")], everywhere=True)[0]
+    trials.expect(base.scores, 0.0)
+    trials.run([recipe_of("lucky")])
+
+    trials.forget_beaten()
+
+    assert trials.chosen("bytes", owner="test").row.name == "base"
+    assert all(trial.model is not None for trial in trials.done)
+    assert trials.eligible == {"base"}
+
+
 def test_a_fold_that_fails_leaves_what_was_known(parts, monkeypatch):
     scoring(monkeypatch, one=(0.9, MemoryError("full"), 0.5))
     trials = trials_of(parts)
