@@ -62,7 +62,8 @@ class Budget:
     @property
     def left(self) -> float:
         """Seconds, less those for what comes after the search and for the last measurements."""
-        return self._in_all - self.reserved
+        kept = min(_RESERVE * self.seconds, _MOST_RESERVED)
+        return self.seconds - kept - self.reserved - self.spent
 
     def allows(self, seconds: float, share: float = 1.0) -> bool:
         """Whether a share of the time that is left suffices for a training.
@@ -76,14 +77,14 @@ class Budget:
         return _MARGIN * seconds <= share * self.left
 
     def suffices_for(self, seconds: float) -> bool:
-        """Whether there is time for a last training.
+        """Whether there is time for a last training, once all is measured.
 
         Parameters
         ----------
         seconds : float
             That it is expected to take.
         """
-        return seconds <= self._in_all
+        return seconds <= self.seconds - self.spent
 
     def reserve(self, seconds: float) -> None:
         """Keep time free for a last training.
@@ -94,10 +95,6 @@ class Budget:
             That it is expected to take.
         """
         self.reserved = _MARGIN * seconds
-
-    @property
-    def _in_all(self) -> float:
-        return self.seconds - min(_RESERVE * self.seconds, _MOST_RESERVED) - self.spent
 
     def passes_left(self, kind: str, share: float = 1.0) -> float:
         """Passes of a kind that a share of the time that is left suffices for.
