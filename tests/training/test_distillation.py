@@ -45,7 +45,8 @@ def test_gradients_are_those_of_the_stated_loss(alpha, heat, n_samples, seed):
     hook.before_training(1)
     found = gradients(student, F.cross_entropy(student(inputs), labels))
 
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7)
+    # The slope is the temperature times a difference of probabilities, rounded to float32.
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=2e-7 * max(heat, 1))
 
 
 @settings(deadline=None, max_examples=20)
