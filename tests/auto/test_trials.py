@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.frozen import FrozenEstimator
 
-from skdeepopt import CNNClassifier, DistilledEstimator, PackedEstimator
+from skdeepopt import CNNClassifier, CNNRegressor, DistilledEstimator, PackedEstimator
 from skdeepopt.auto import _trials
 from skdeepopt.auto._bases import base_recipe, taught_recipe
 from skdeepopt.auto._budget import Budget
@@ -176,6 +176,20 @@ def test_several_networks_teach_another_and_a_clone_trains_them_all(parts, train
     assert not again.teacher.estimators[0][1].__sklearn_is_fitted__()
     assert recipe.parents == ("a", "b")
     assert math.isnan(rows[0].accuracy)
+
+
+def test_several_regressors_teach_another(X, numbers):
+    parts = divided(X, numbers, None, 0.2, seed=0, stratify=False, owner="test")
+    members = [CNNRegressor(**{**SHORT, "random_state": s}) for s in (0, 1)]
+    members = [member.fit(*parts.training[:2]) for member in members]
+    template = base_recipe(CNNRegressor(**SHORT), "")
+    row = _trials._failed(template, "")
+
+    found = made(parts.training, parts.validation, taught_recipe(template, [row, row], members))
+
+    together = (members[0].predict(X) + members[1].predict(X)) / 2
+    np.testing.assert_allclose(found.model.teacher_.predict(X), together, rtol=1e-5)
+    assert found.model.predict(X).shape == numbers.shape
 
 
 def test_a_journal_gives_a_taught_network_its_teacher_back(parts, trained, tmp_path):
