@@ -47,9 +47,8 @@ class AutoOptimizer(DeepWrapper):
         The baseline, and what everything is made of. None is ``CNNClassifier()``. A
         frozen one is only made smaller and faster. It is never changed.
     max_accuracy_drop : float, default=0.005
-        Accuracy, or R2, that may be lost on samples held out, against the best network of full
-        size. Of what that has gained on the estimator as it was given, a standard error is luck and
-        does not count.
+        Accuracy, or R2, that may be lost on samples held out against `estimator` as it was given;
+        against the best network found where the time did not suffice for its training.
     objective : {"bytes", "latency", "train_time"} or callable, default="bytes"
         What shall be small: the model file, the time of ``predict`` on one sample, or the time of
         all trainings that lead to the model. A callable takes a row of ``trials_frame_`` as a
@@ -91,11 +90,8 @@ class AutoOptimizer(DeepWrapper):
     best_estimator_, estimator_ : fitted deep estimator
         The model that was chosen, and that answers; ``skdeepopt.save`` takes it.
     best_row_, baseline_ : dict
-        Figures of the chosen model and of the tuned baseline, as in ``trials_frame_``.
-    reference_ : dict
-        Those of the network that the others are made of.
-    least_accuracy_ : float
-        Accuracy, in ``rows_``, of models that do not lose too much.
+        Figures of the chosen model, and of the one that `max_accuracy_drop` counts from, as in
+        ``trials_frame_``.
     rows_ : list of dict
         Those of all candidates.
     front_models_ : dict of str to fitted deep estimator
@@ -131,7 +127,7 @@ class AutoOptimizer(DeepWrapper):
     Networks that are as accurate by a standard error of the samples held out are told apart by
     their margins. With more than one fold those networks are trained on each, and of what is cut
     from them what would be chosen, as long as it is accurate enough on the folds before; folds that
-    were not tried count as hard as they are for the best network.
+    were not tried count as hard as they are for the baseline.
 
     Figures are those of what runs: bytes of the file, and the time of ``predict``; at the end the
     models on the front are timed once more, in turns. The validation part has chosen, so that
@@ -321,8 +317,6 @@ class AutoOptimizer(DeepWrapper):
         baseline = next((r for r in rows if r.name == course.baseline), rows[0])
         self.rows_ = [row.to_plain() for row in rows]
         self.best_row_, self.baseline_ = rows[at].to_plain(), baseline.to_plain()
-        reference = next((r for r in rows if r.name == course.reference), baseline)
-        self.reference_, self.least_accuracy_ = reference.to_plain(), trials.least
         self.front_models_ = {row.name: models[row.name] for row in rows if row.on_front}
         self.best_estimator_ = self.estimator_ = models[rows[at].name]
         self.n_trials_ = len(rows)

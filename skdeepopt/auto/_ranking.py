@@ -73,23 +73,6 @@ class Ranking:
         )
         return near + [at for at in order if at not in near]
 
-    def error_of_gain(self, trial: Trial, over: Trial) -> float:
-        """Standard error of the difference of two accuracies; 0 for regressors.
-
-        Parameters
-        ----------
-        trial, over : Trial
-        """
-        if trial is over:
-            return 0.0
-        n_folds = min(len(trial.scores), len(over.scores))
-        found = [self._margins(each, n_folds) for each in (trial, over)]
-        if found[0] is None or found[1] is None:
-            return 0.0
-        weight = self._weight(n_folds)
-        _, error = _difference(found[0], found[1], weight)
-        return error / (len(found[0]) if weight is None else weight.sum())
-
     def _weight(self, n_folds: int) -> np.ndarray | None:
         weights = [part.sample_weight for _, part in self.folds[:n_folds]]
         return None if weights[0] is None else np.concatenate(weights)
@@ -149,15 +132,9 @@ def margin_ratio(margins: Any, weight: np.ndarray | None = None) -> float:
 
 def _is_near(best: Any, other: Any, weight: np.ndarray | None) -> bool:
     """Whether the best is not right significantly more often."""
-    more, error = _difference(best, other, weight)
-    return more <= _ERRORS * error
-
-
-def _difference(one: Any, other: Any, weight: np.ndarray | None) -> tuple[float, float]:
-    """How many samples more one is right for, and the standard error of that."""
-    more = (one > 0).astype(np.float64) - (other > 0)
+    more = (best > 0).astype(np.float64) - (other > 0)
     more = more if weight is None else weight * more
-    return float(more.sum()), math.sqrt((more**2).sum())
+    return bool(more.sum() <= _ERRORS * math.sqrt((more**2).sum()))
 
 
 def _or_least(score: float) -> float:

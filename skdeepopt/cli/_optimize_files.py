@@ -51,7 +51,7 @@ def write_files(
     folder : OptimizeFolder
     """
     out = folder.path
-    rows = [candidate(row, auto.reference_["name"]) for row in auto.rows_]
+    rows = [candidate(row, auto.baseline_["name"]) for row in auto.rows_]
     save(auto.best_estimator_, out / "model.skdo")
     onnx_missing = _write_onnx(auto.best_estimator_, out / "model.onnx", dataset)
     document = {
@@ -60,7 +60,7 @@ def write_files(
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "asked": _asked(options, dataset),
         "metric": metric_of(dataset),
-        "validation_reference": float(auto.least_accuracy_ + options.max_accuracy_drop),
+        "validation_reference": _of(rows, "is_reference").get("accuracy"),
         "validation_fraction": float(auto.validation_fraction),
         "found": {
             "n_trials": int(auto.n_trials_),

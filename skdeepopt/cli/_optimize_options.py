@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_ratio,
         default=0.005,
         metavar="RATIO",
-        help="accuracy that may be lost against the best full-size network; 0.005 is half a point "
+        help="accuracy that may be lost against the baseline; 0.005 is half a point "
         "(default: %(default)s)",
     )
     parser.add_argument(

@@ -43,7 +43,7 @@ def asked(document: Mapping[str, Any]) -> str:
         "Baseline": f"the network {name_of(given['baseline'])} in its default settings, trained "
         "once on all training samples",
         "May lose": f"at most {in_points(given['max_accuracy_drop'], metric)} of accuracy "
-        "against the best full-size network",
+        "against the baseline",
         "Wanted": escaped(OBJECTIVES.get(given["objective"], given["objective"])),
         "Techniques": escaped(listed),
         "Time": f"{duration(given['time_budget'])} allowed, "
@@ -118,7 +118,7 @@ def _sentence(document: Mapping[str, Any], named: Callable[[object], str]) -> st
     name = named(row.get("name", "unnamed"))
     opening = f"The model that was chosen, {name},"
     if row.get("is_reference"):
-        opening = f"Nothing better than the full-size network {name} was found; it"
+        opening = f"Nothing better than the network {name} was found; it"
     return (
         f"{opening} {right}, "
         f"{_against(before, after, metric)}, and is {_joined(_ratios(before, after))}."

@@ -64,7 +64,7 @@ def reason(row: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     if row.get("accuracy") is None:
         return f"Failed: {row.get('failure') or 'it gave no accuracy.'}"
     if row.get("is_reference"):
-        return "The most accurate full-size network: what the others are held against."
+        return "The reference: what the accuracy of the others is held against."
     if not row.get("within_drop"):
         return _too_much(row, document.get("validation_reference"), given, metric)
     return _second(row, chosen_row(document), given["objective"])

@@ -46,8 +46,7 @@ Made by `skdeepopt optimize` on {date}: {recipe}.
 |---|---|---|
 {rows}
 
-At most {drop} of accuracy was to be lost against the best full-size network, on validation
-data.
+At most {drop} of accuracy was to be lost against the baseline, on validation data.
 
 ## How to load it
 

@@ -108,7 +108,7 @@ def _picture(panel: _Panel, document: Mapping[str, Any]) -> _Picture | None:
 def _caption(document: Mapping[str, Any], pictures: Sequence[_Picture]) -> str:
     texts = {
         "chosen": "the chosen model",
-        "reference": "the reference: the most accurate full-size network",
+        "reference": "the reference, which accuracy is held against",
         "front": "on the front: no other candidate is better in every figure",
         "other": "other candidates",
         "below": "less accurate than the chart reaches",

@@ -24,8 +24,7 @@ _REFITTED = (
 WORDS = {
     "baseline, before": "the network that was given, trained once with its default settings, and "
     "made neither smaller nor faster",
-    "reference": "the best network of full size that the search trained, from which the others "
-    "are made; the accuracy that may be lost counts from there",
+    "reference": "the baseline on validation data; the accuracy that may be lost counts from there",
     "fold": "a choice of the samples that are held out; where these are few, there are three",
     "tuned": "settings of the training, such as its learning rate, were searched for",
     "transferred": "training starts from a network that learned on other data",

@@ -71,19 +71,6 @@ def test_a_failed_one_is_left_out_and_regressors_go_by_their_score():
     assert ranked() == []
 
 
-def test_the_error_of_a_gain_is_that_of_the_samples_that_only_one_is_right_for():
-    for weight in (None, np.full(200, 2.0)):
-        ranking = Ranking([(None, SimpleNamespace(sample_weight=weight))])
-        trials = []
-        for name, found in (("a", with_errors(0, 0.1)), ("b", with_errors(16, 0.1))):
-            row = SimpleNamespace(name=name)
-            trials.append(SimpleNamespace(row=row, scores=(0.9,), model=None, models=()))
-            ranking.known[name, 0] = found
-
-        assert ranking.error_of_gain(*trials) == pytest.approx(4 / 200)
-        assert ranking.error_of_gain(trials[0], trials[0]) == 0
-
-
 @given(st.lists(MARGINS.map(lambda each: np.resize(each, 20)), min_size=1, max_size=5))
 def test_each_has_a_place_and_the_first_is_near_the_best(found):
     order = ranked(*found)

@@ -50,8 +50,7 @@ class FakeOptimizer:
         failed = {**ROW, "name": "lost", "accuracy": float("nan"), "failure": "ValueError: <b>"}
         small = {**ROW, "name": "base, small", "file_bytes": 900, "chosen": True}
         self.rows_ = [ROW, small, {**failed, "file_bytes": None, "latency_ms": float("nan")}]
-        self.reference_, self.best_row_ = self.rows_[:2]
-        self.least_accuracy_ = self.reference_["accuracy"] - self.parameters["max_accuracy_drop"]
+        self.baseline_, self.best_row_ = self.rows_[:2]
         self.n_trials_, self.n_folds_ = 3, 1
         self.seconds_, self.refit_time_ = 1.5, 0.5
         for callback in self.parameters["callbacks"]:

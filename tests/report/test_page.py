@@ -203,7 +203,7 @@ def test_a_full_size_network_that_was_chosen_is_called_so(document):
 
     text = Reader(build_page(document)).text
 
-    assert "Nothing better than the full-size network base was found; it answers" in text
+    assert "Nothing better than the network base was found; it answers" in text
 
 
 def test_a_loss_on_test_data_beyond_what_was_allowed_is_the_first_limit(document):

@@ -22,7 +22,7 @@ def test_every_candidate_has_a_reason_of_its_own_kind(document):
     said = reasons(document)
 
     assert said["base, packed to 3,800 bytes"].startswith("Chosen: the smallest file")
-    assert said["base"].startswith("The most accurate full-size network")
+    assert said["base"].startswith("The reference")
     assert said["base, int8"] == (
         "Keeps the accuracy, but its file is 6.27 times as large as the chosen one."
     )
