@@ -124,7 +124,7 @@ class AutoOptimizer(DeepWrapper):
     scale for the smallest that stays within `max_accuracy_drop`. With fewer than 10,000 samples the
     three best networks teach one more, and go on to teach what is cut from it.
 
-    Networks that are as accurate by a standard error of the samples held out are told apart by
+    Networks that do not differ by two standard errors on the samples held out are told apart by
     their margins. With more than one fold those networks are trained on each, and of what is cut
     from them what would be chosen, as long as it is accurate enough on the folds before; folds that
     were not tried count as hard as they are for the baseline.

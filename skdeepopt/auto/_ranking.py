@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_classifier
 
+from skdeepopt.auto._rows import or_least
 from skdeepopt.auto._split import Part
 from skdeepopt.auto._trials import Trial
 
@@ -56,7 +57,7 @@ class Ranking:
         sound = [at for at, trial in enumerate(trials) if trial.scores]
         n_folds = min((len(trials[at].scores) for at in sound), default=0)
         scores = {at: sum(trials[at].scores[:n_folds]) for at in sound}
-        order = sorted(sound, key=lambda at: -_or_least(scores[at]))
+        order = sorted(sound, key=lambda at: -or_least(scores[at]))
         if len(order) < 2:
             return order
         found = {at: self._margins(trials[at], n_folds) for at in order}
@@ -135,7 +136,3 @@ def _is_near(best: Any, other: Any, weight: np.ndarray | None) -> bool:
     more = (best > 0).astype(np.float64) - (other > 0)
     more = more if weight is None else weight * more
     return bool(more.sum() <= _ERRORS * math.sqrt((more**2).sum()))
-
-
-def _or_least(score: float) -> float:
-    return -math.inf if math.isnan(score) else score

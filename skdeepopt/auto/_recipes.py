@@ -90,11 +90,12 @@ class Recipe:
         parent : tuple of fitted deep estimators
             What it is made of, in each fold; empty where that is not at hand.
         """
-        estimator = clone(model)
-        for name, held in self.estimator.get_params(deep=False).items():
-            if parent and isinstance(held, FrozenEstimator) and held.estimator is parent[0]:
-                swapped = {name: FrozenEstimator(parent[fold])}
-                estimator = clone(self.estimator).set_params(**swapped)
+        swapped = {
+            name: FrozenEstimator(parent[fold])
+            for name, held in self.estimator.get_params(deep=False).items()
+            if parent and isinstance(held, FrozenEstimator) and held.estimator is parent[0]
+        }
+        estimator = clone(self.estimator).set_params(**swapped) if swapped else clone(model)
         return replace(
             self,
             name=f"{self.name}, fold {fold + 1}",

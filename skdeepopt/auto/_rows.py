@@ -20,6 +20,7 @@ __all__ = [
     "chosen_row",
     "marked",
     "objective_of",
+    "or_least",
 ]
 
 OBJECTIVES = ("bytes", "latency", "train_time")
@@ -125,7 +126,7 @@ def chosen_row(
     sound = [at for at in sound if standing is None or rows[at].name in standing]
     fit = [at for at in sound if rows[at].within_drop]
     if not fit:
-        return max(sound, key=lambda at: (_or_least(rows[at].accuracy), -at))
+        return max(sound, key=lambda at: (or_least(rows[at].accuracy), -at))
     if isinstance(objective, str):  # By a hair of a timing, a row that is beaten may be best.
         fit = [at for at in fit if rows[at].on_front] or fit
     worth = {at: objective_of(rows[at], objective, owner=owner) for at in fit}
@@ -178,5 +179,6 @@ def _size(row: AutoRow) -> float:
     return math.inf if row.file_bytes is None else float(row.file_bytes)
 
 
-def _or_least(accuracy: float) -> float:
+def or_least(accuracy: float) -> float:
+    """Accuracy to sort by: that of a model without one is below all others."""
     return -math.inf if math.isnan(accuracy) else accuracy

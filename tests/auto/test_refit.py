@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from skdeepopt import CNNClassifier, DistilledEstimator, NeuralClassifier, PrunedEstimator, save
-from skdeepopt.auto import _refit, _trials
+from skdeepopt.auto import _trials
 from skdeepopt.auto._auto import AutoOptimizer
 from skdeepopt.auto._refit import is_refit_due
 from skdeepopt.auto._split import divided
@@ -156,8 +156,7 @@ def test_a_journal_keeps_it(X, y, tmp_path, monkeypatch):
     assert second.refit_time_ > 0
 
 
-def test_it_is_left_out_where_there_is_no_time(X, y, monkeypatch):
-    monkeypatch.setattr(_refit, "_FEW", 10_000)
+def test_it_is_left_out_where_there_is_no_time(X, y):
     optimizer = AutoOptimizer(TINY, **{**QUICK, "time_budget": 1e-9}).fit(X, y)
 
     assert optimizer.refit_time_ == 0.0
