@@ -307,7 +307,7 @@ class AutoOptimizer(DeepWrapper):
         """All at once and at the end, so that whatever ends a fit leaves the last one whole."""
         trials, owner = course.trials, type(self).__name__
         rows, models = timed_in_turns(trials)
-        rows = marked(rows, trials.least, models)
+        rows = marked(rows, trials.least, trials.eligible)
         failure: ObjectiveError | None = None
         try:
             at = chosen_row(rows, self.objective, owner=owner, standing=trials.eligible)

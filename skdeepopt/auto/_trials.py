@@ -190,9 +190,9 @@ class Trials:
         owner : str
             Who asks; opens every message.
         """
-        left = {trial.row.name for trial in self.done if trial.model is not None}
-        rows = marked([trial.row for trial in self.done], self.least, left)
-        return self.done[chosen_row(rows, objective, owner=owner, standing=self.eligible)]
+        eligible = self.eligible
+        rows = marked([trial.row for trial in self.done], self.least, eligible)
+        return self.done[chosen_row(rows, objective, owner=owner, standing=eligible)]
 
     @property
     def eligible(self) -> set[str]:
